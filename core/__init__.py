@@ -1,0 +1,55 @@
+"""Mnemoscope's engine: encode memories as the latents that fire for them, store, recall, explain.
+
+>>> from core import MemoryBank, Query
+>>> bank = MemoryBank.open("memories.duckdb")
+"""
+
+from core.bank import MemoryBank
+from core.demo import DEMO_QUERY, open_demo
+from core.encoding.engines import Engine, presets
+from core.errors import CoreError
+from core.readers import FORMATS
+from core.retrieval.fusion import FUSIONS
+from core.retrieval.similarity import WEIGHTINGS
+from core.settings import data_folder
+from core.types import (
+    MODES,
+    Codes,
+    Explanation,
+    Health,
+    Hits,
+    ImportReport,
+    Memory,
+    Mode,
+    Progress,
+    Query,
+    Question,
+    Refusal,
+    TokenTrace,
+)
+
+__all__ = [
+    "DEMO_QUERY",
+    "FORMATS",
+    "FUSIONS",
+    "MODES",
+    "WEIGHTINGS",
+    "Codes",
+    "CoreError",
+    "Engine",
+    "Explanation",
+    "Health",
+    "Hits",
+    "ImportReport",
+    "Memory",
+    "MemoryBank",
+    "Mode",
+    "Progress",
+    "Query",
+    "Question",
+    "Refusal",
+    "TokenTrace",
+    "data_folder",
+    "open_demo",
+    "presets",
+]

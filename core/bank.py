@@ -1,0 +1,352 @@
+"""MemoryBank: memories in, latents stored, memories recalled and explained. A table of contents; the work is elsewhere."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Generator, Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from core import readers
+from core.encoding.engines import Encoder, Engine
+from core.errors import CoreError
+from core.evaluation import runner as running
+from core.retrieval import explain as explaining
+from core.retrieval.index import Index
+from core.retrieval.rank import rank
+from core.store import Database, tables
+from core.types import (
+    Codes,
+    Explanation,
+    Health,
+    Hits,
+    ImportReport,
+    Memory,
+    Progress,
+    Query,
+    Question,
+    Reading,
+    TokenTrace,
+)
+
+CHARACTERS_PER_BATCH = 60_000
+"""One transaction: a few seconds of encoding, so that a stop or a kill loses little."""
+QUERIES_REMEMBERED = 1024
+
+
+class MemoryBank:
+    """One DuckDB file of memories, with the codes of one engine in use.
+
+    Safe to share between threads. The file is opened for each unit of work and closed again.
+    """
+
+    def __init__(self, database: Database, engine: Encoder) -> None:
+        self._database = database
+        self.engine = engine
+        self._lock = threading.Lock()
+        self._stamp: tuple[int, int] | None = None
+        self._index: Index | None = None
+        self._queries: OrderedDict[str, Codes] = OrderedDict()
+
+    @classmethod
+    def open(cls, path: str | Path, engine: str | Encoder = "minilm", create: bool = True) -> MemoryBank:
+        """Open a bank, or make an empty one. Loads no model. Raises CoreError when the file is no bank."""
+        return cls(Database(Path(path), create), Engine.named(engine) if isinstance(engine, str) else engine)
+
+    @property
+    def path(self) -> Path:
+        return self._database.path
+
+    @property
+    def name(self) -> str:
+        return self.path.stem
+
+    # --- what is in it ------------------------------------------------------------------------------------------------
+
+    def counts(self) -> dict[str, int]:
+        """memories, questions, conversations, sources."""
+        with self._database.work() as cursor:
+            return tables.counts(cursor)
+
+    def conversations(self) -> list[tuple[str, int]]:
+        """(conversation, number of memories), by name."""
+        with self._database.work() as cursor:
+            return tables.conversations(cursor)
+
+    def memories(self, ids: Iterable[str]) -> dict[str, Memory]:
+        """The memories of some ids; unknown ids are left out."""
+        with self._database.work() as cursor:
+            return tables.memories_by_id(cursor, ids)
+
+    def memory(self, memory_id: str) -> Memory:
+        found = self.memories([memory_id])
+        if memory_id not in found:
+            near = [m.id for m in self.find(memory_id, limit=3)]
+            hint = f" Near: {', '.join(near)}." if near else ""
+            raise CoreError(f"No memory has the id “{memory_id}” in {self.name}.{hint}")
+        return found[memory_id]
+
+    def find(self, text: str = "", conversation: str | None = None, limit: int = 20) -> list[Memory]:
+        """Memories whose id or words contain a text."""
+        with self._database.work() as cursor:
+            return tables.find_memories(cursor, text.strip(), conversation, limit)
+
+    def around(self, memory: Memory, radius: int = 3) -> list[Memory]:
+        """What was said just before and after a memory, itself included."""
+        if not memory.conversation:
+            return [memory]
+        with self._database.work() as cursor:
+            return tables.around(cursor, memory, radius)
+
+    def questions(self) -> list[Question]:
+        with self._database.work() as cursor:
+            return tables.questions(cursor)
+
+    def table(self, what: str) -> pa.Table:
+        """``memories``, or ``codes`` with a row of lists per memory: for export."""
+        with self._database.work() as cursor:
+            if what == "memories":
+                return tables.memory_rows(cursor)
+            labels, codes = tables.load_codes(cursor, self.engine.fingerprint)
+        if codes is None:
+            raise CoreError(f"{self.name} has no codes of engine {self.engine.name} yet.")
+        stamp = pa.array([self.engine.fingerprint] * len(labels))
+        columns = tables.code_table(codes)
+        return pa.table({"id": labels["id"], "engine": stamp, **{n: columns[n] for n in columns.column_names}})
+
+    # --- memories in --------------------------------------------------------------------------------------------------
+
+    def add(self, reading: Reading, encode: bool = True) -> Generator[Progress, None, ImportReport]:
+        """Store what a reader found, then encode it. Stopping in between keeps what is stored."""
+        return (yield from self._import([reading], encode))
+
+    def import_files(
+        self, files: Sequence[str | Path], format: str = "auto", encode: bool = True
+    ) -> Generator[Progress, None, ImportReport]:
+        """Read, store and encode files. Everything readable is stored; the report says what was not, and why."""
+        yield Progress(0, 1, "reading")
+        return (yield from self._import([readers.read(Path(f), format) for f in files], encode))
+
+    def _import(self, readings: list[Reading], encode: bool) -> Generator[Progress, None, ImportReport]:
+        report = ImportReport()
+        for reading in readings:
+            with self._database.write() as cursor:
+                added, there, refused = tables.add_memories(cursor, reading.memories)
+                tables.add_questions(cursor, reading.questions)
+            report = ImportReport(
+                report.read + len(reading.memories) + len(reading.refused),
+                report.added + added,
+                report.already_there + there,
+                (*report.refused, *reading.refused, *refused),
+                report.questions + len(reading.questions),
+            )
+        encoded = (yield from self.encode()) if encode else 0
+        return replace(report, encoded=encoded)
+
+    def encode(self) -> Generator[Progress, None, int]:
+        """Give every memory without codes of this engine its codes, batch by batch, each in one transaction.
+
+        Progress counts characters, which take equal time. A stop between two batches loses nothing.
+        """
+        with self._database.work() as cursor:
+            ids, texts = tables.pending(cursor, self.engine.fingerprint)
+        if not ids:
+            return 0
+        total, done, encoded = sum(map(len, texts)), 0, 0
+        if not self.engine.warm:
+            yield Progress(0, total, f"loading {self.engine.name}")
+            self.engine.load()
+        for start, stop in _batches(texts):
+            codes = self.engine.encode(texts[start:stop])
+            with self._database.write() as cursor:
+                tables.add_engine(cursor, self.engine.fingerprint, self.engine.name, codes, self.engine.about)
+                tables.add_codes(cursor, self.engine.fingerprint, ids[start:stop], codes)
+            encoded += stop - start
+            done += sum(map(len, texts[start:stop]))
+            yield Progress(done, total, f"{encoded:,} of {len(ids):,} memories encoded")
+        return encoded
+
+    def adopt(self, ids: Sequence[str], codes: Codes, queries: Sequence[str], query_codes: Codes) -> None:
+        """Store codes that this very engine made elsewhere: those of the demo are shipped."""
+        engine = self.engine
+        with self._database.write() as cursor:
+            tables.add_engine(cursor, engine.fingerprint, engine.name, codes, engine.about)
+            tables.add_codes(cursor, engine.fingerprint, ids, codes)
+            tables.add_query_codes(cursor, engine.fingerprint, queries, query_codes)
+
+    # --- memories out -------------------------------------------------------------------------------------------------
+
+    def index(self) -> Index:
+        """The search index of the bank as it is now: rebuilt when somebody, also another program, wrote to the file."""
+        stamp = self._database.stamp()
+        with self._lock:
+            if self._index is None or stamp != self._stamp:
+                self._index = self._load_index()
+                self._stamp = self._database.stamp()
+            return self._index
+
+    def _load_index(self) -> Index:
+        with self._database.work() as cursor:
+            version = tables.version(cursor)
+            if self._index is not None and self._index.version == version:
+                return self._index
+            labels, codes = tables.load_codes(cursor, self.engine.fingerprint)
+        ids, texts, conversations, categories = (
+            labels[n].to_pylist() for n in ("id", "text", "conversation", "category")
+        )
+        known = Codes.empty() if codes is None else codes
+        return Index.build(ids, texts, conversations, categories, known, self.engine.fingerprint, version)
+
+    @property
+    def version(self) -> int:
+        """Goes up with every change: a key for caches of results."""
+        return self.index().version
+
+    def knows_query(self, text: str) -> bool:
+        """Whether a query can be answered without loading the model."""
+        return self.engine.warm or text in self._queries or bool(self._stored_queries([text]))
+
+    def encode_query(self, text: str) -> Codes:
+        """The codes of a query, one row: remembered, stored with the bank, or made now."""
+        if not text.strip():
+            raise CoreError("The query is empty: type a few words.")
+        with self._lock:
+            known = self._queries.get(text)
+        if known is None:
+            stored = {} if self.engine.warm else self._stored_queries([text])
+            known = stored[text] if text in stored else self.engine.encode([text], query=True)
+            with self._lock:
+                self._queries[text] = known
+                while len(self._queries) > QUERIES_REMEMBERED:
+                    self._queries.popitem(last=False)
+        return known
+
+    def _stored_queries(self, texts: Sequence[str]) -> dict[str, Codes]:
+        with self._database.work() as cursor:
+            return tables.load_query_codes(cursor, self.engine.fingerprint, texts)
+
+    def store_queries(self, texts: Sequence[str]) -> dict[str, Codes]:
+        """Encode queries and keep their codes in the bank, for answers without a model; returns all of them."""
+        wanted = list(dict.fromkeys(texts))
+        stored = self._stored_queries(wanted)
+        missing = [text for text in wanted if text not in stored]
+        for start, stop in _batches(missing):
+            codes = self.engine.encode(missing[start:stop], query=True)
+            with self._database.write() as cursor:
+                tables.add_engine(cursor, self.engine.fingerprint, self.engine.name, codes, self.engine.about)
+                tables.add_query_codes(cursor, self.engine.fingerprint, missing[start:stop], codes)
+            stored |= {text: codes.take([i]) for i, text in enumerate(missing[start:stop])}
+        return stored
+
+    def search(self, query: Query, also: tuple[str, ...] = ()) -> Hits:
+        """The memories that stand out for a query in any mode; ``also`` names memories to place in any case."""
+        started = time.perf_counter()
+        codes = self.encode_query(query.text)
+        encoded = time.perf_counter()
+        hits = rank(self.index(), query, codes, also)
+        ranked = time.perf_counter()
+        return replace(hits, encode_ms=(encoded - started) * 1e3, rank_ms=(ranked - encoded) * 1e3)
+
+    def explain(self, query: Query, memory_id: str) -> Explanation:
+        """Why a memory was recalled: its sparse score as a sum over latents, with the tokens on both sides."""
+        memory = self.memory(memory_id)
+        index = self.index()
+        if index.row(memory_id) is None:
+            raise CoreError(f"“{memory_id}” has no codes of engine {self.engine.name} yet: encode the bank first.")
+        if query.conversation is not None and memory.conversation != query.conversation:
+            raise CoreError(
+                f"“{memory_id}” is not part of conversation “{query.conversation}”, which the query asks for."
+            )
+        return explaining.explain(index, query, self.encode_query(query.text), memory)
+
+    def similar(self, memory_id: str, k: int = 10, mode_query: Query | None = None) -> Hits:
+        """The memories nearest to one of the bank, in every mode; itself is among them."""
+        index = self.index()
+        row = index.row(memory_id)
+        if row is None:
+            raise CoreError(f"“{memory_id}” has no codes of engine {self.engine.name} yet: encode the bank first.")
+        query = replace(mode_query or Query(""), text=index.texts[row], k=k + 1)
+        return rank(index, query, index.codes.take([row]), (memory_id,))
+
+    def evaluate(
+        self, settings: Query | None = None, categories: Sequence[str] | None = None
+    ) -> Generator[Progress, None, dict[str, Any]]:
+        """Ask the bank's questions, each of its own dialogue, and measure where their evidence is ranked."""
+        settings = settings or Query("")
+        questions = [q for q in self.questions() if q.evidence and (categories is None or q.category in categories)]
+        if not questions:
+            wanted = "" if categories is None else f" of category {', '.join(categories)}"
+            raise CoreError(f"{self.name} has no question{wanted} with evidence: import a LoCoMo or LongMemEval file.")
+        yield Progress(0, len(questions), "encoding the questions")
+        codes = self.store_queries([q.text for q in questions])
+        report = yield from running.evaluate(
+            self.index(), questions, codes, lambda text: self.engine.encode([text], query=True), settings
+        )
+        return report | {"provenance": self.provenance(settings)}
+
+    def codes(self, memory_id: str) -> Codes | None:
+        """The stored codes of one memory, one row; None where it has none yet."""
+        index = self.index()
+        row = index.row(memory_id)
+        return None if row is None else index.codes.take([row])
+
+    def trace(self, memory_id: str) -> TokenTrace:
+        """Every latent at every token of a memory, computed now."""
+        return self.engine.trace(self.memory(memory_id).text)
+
+    def health(self) -> Health:
+        """How well the dictionary fits this bank."""
+        try:
+            fingerprint = self.engine.fingerprint
+        except CoreError as problem:
+            return Health(self.engine.name, "", 0, self.counts()["memories"], 0, 0, 0, 0, 0, None, (str(problem),))
+        with self._database.work() as cursor:
+            sums = tables.code_sums(cursor, fingerprint)
+            total = tables.counts(cursor)["memories"]
+            width = next((e["n_latents"] for e in tables.engines(cursor) if e["fingerprint"] == fingerprint), 0)
+
+        def per(a: str, b: str) -> float:
+            return sums[a] / sums[b] if sums[b] else 0.0
+
+        return Health(
+            self.engine.name,
+            fingerprint,
+            int(sums["memories"]),
+            total - int(sums["memories"]),
+            int(sums["tokens"]),
+            per("active", "tokens"),
+            per("residual", "variance"),
+            per("postings", "memories"),
+            1 - sums["alive"] / width if width else 0.0,
+            self.engine.about.get("training"),
+            tuple(self.engine.missing()),
+        )
+
+    def provenance(self, query: Query | None = None) -> dict[str, Any]:
+        """What every export and picture states: bank, engine, SAE, hook, fingerprint, weighting."""
+        about = self.engine.about
+        stamp = {
+            "bank": self.name,
+            "bank_version": self.version,
+            "engine": self.engine.name,
+            "model": about.get("model_name", ""),
+            "hook": about.get("hook", ""),
+            "sae": about.get("sae", ""),
+            "fingerprint": self.engine.fingerprint,
+        }
+        return stamp if query is None else stamp | {"weighting": query.weighting, "fusion": query.fusion}
+
+
+def _batches(texts: Sequence[str]) -> Iterable[tuple[int, int]]:
+    """Runs of texts of about CHARACTERS_PER_BATCH together."""
+    start, size = 0, 0
+    for i, text in enumerate(texts):
+        size += len(text)
+        if size >= CHARACTERS_PER_BATCH or i == len(texts) - 1:
+            yield start, i + 1
+            start, size = i + 1, 0

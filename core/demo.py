@@ -1,0 +1,106 @@
+"""The demo bank: narratives and a dialogue written for this product, shipped with their codes, so that no model is needed."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Generator, Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pyarrow.parquet as pq
+
+from core import readers
+from core.bank import MemoryBank
+from core.settings import ASSETS, data_folder
+from core.store import tables
+from core.types import Codes, Reading
+
+DEMO = ASSETS / "demo"
+FILES = (DEMO / "narratives.jsonl", DEMO / "dialogue.json")
+DEMO_QUERY = "When did the phone keep dying, and what was done about it?"
+T = TypeVar("T")
+
+
+def open_demo(engine: str = "minilm") -> MemoryBank:
+    """The demo bank in the user's data folder, made from the shipped texts and codes when it is not there yet."""
+    path = data_folder() / "banks" / "demo.duckdb"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+            half_done = Path(folder) / path.name
+            _fill(MemoryBank.open(half_done, engine))
+            os.replace(half_done, path)
+    bank = MemoryBank.open(path, engine)
+    if not len(bank.index()):
+        _adopt_shipped_codes(bank)
+    return bank
+
+
+def _fill(bank: MemoryBank) -> None:
+    for reading in demo_readings():
+        finish(bank.add(reading, encode=False))
+    _adopt_shipped_codes(bank)
+
+
+def demo_readings() -> Iterable[Reading]:
+    """The shipped memories and questions. The dialogue's conversation is called “demo”."""
+    return (readers.read(file) for file in FILES)
+
+
+def shipped(engine: str) -> tuple[Path, Path]:
+    """(codes of the memories, codes of the landing query)"""
+    return DEMO / f"codes.{engine}.parquet", DEMO / f"query.{engine}.parquet"
+
+
+def _adopt_shipped_codes(bank: MemoryBank) -> None:
+    """Store the shipped codes where they are of the engine in use; else the bank waits to be encoded."""
+    files = shipped(bank.engine.name)
+    if not all(file.is_file() for file in files):
+        return
+    memories, queries = (pq.read_table(file) for file in files)
+    about = memories.schema.metadata
+    if about[b"fingerprint"].decode() != bank.engine.fingerprint:
+        return
+    n_latents = int(about[b"n_latents"])
+    bank.adopt(
+        memories["id"].to_pylist(),
+        tables.codes_of(memories, n_latents),
+        queries["text"].to_pylist(),
+        tables.codes_of(queries, n_latents),
+    )
+
+
+def build(engine: str = "minilm") -> tuple[int, int]:
+    """Encode the demo anew and write what is shipped. Returns (memories, bytes). For releases, not for users."""
+    with tempfile.TemporaryDirectory() as folder:
+        bank = MemoryBank.open(Path(folder) / "demo.duckdb", engine)
+        for reading in demo_readings():
+            finish(bank.add(reading))
+        index = bank.index()
+        about = {"fingerprint": bank.engine.fingerprint, "n_latents": str(index.codes.n_latents)}
+        memories, queries = shipped(engine)
+        _write(memories, "id", list(index.ids), index.codes, about)
+        _write(queries, "text", [DEMO_QUERY], bank.encode_query(DEMO_QUERY), about)
+    return len(index), memories.stat().st_size + queries.stat().st_size
+
+
+def _write(file: Path, key: str, keys: list[str], codes: Codes, about: dict[str, str]) -> None:
+    rounded = replace(codes, max=_short(codes.max), sum=_short(codes.sum), dense=_short(codes.dense))
+    table = tables.code_table(rounded).append_column(key, [keys])
+    pq.write_table(table.replace_schema_metadata(about), file, compression="zstd", use_dictionary=False)
+
+
+def _short(values: Any) -> Any:
+    """Half precision is enough to draw and to rank, and compresses to half the size."""
+    return values.astype("float16").astype("float32")
+
+
+def finish(task: Generator[Any, None, T]) -> T:
+    """Run a task to its end, unseen; what it returns."""
+    while True:
+        try:
+            next(task)
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]

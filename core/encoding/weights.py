@@ -1,0 +1,73 @@
+"""Where model files come from, and the proof of which ones they are."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+import os
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+from core.errors import EngineMissing
+from core.settings import ASSETS, cache_folder
+
+
+def locate(place: str) -> Path:
+    """The folder behind a place name of ``engines.toml``.
+
+    Raises EngineMissing, with the next step, where nothing lies there.
+    """
+    kind, _, rest = place.partition(":")
+    if kind == "package":
+        name, _, inside = rest.partition("/")
+        found = importlib.util.find_spec(name)
+        if found is None or not found.submodule_search_locations:
+            distribution = name.replace("_", "-")
+            raise EngineMissing(f"The package “{distribution}” is not installed. Run: pip install -r requirements.txt")
+        folder = Path(found.submodule_search_locations[0]) / inside
+    elif kind == "assets":
+        folder = ASSETS / rest
+    elif kind == "folder":
+        folder = Path(rest).expanduser()
+    else:
+        raise EngineMissing(f"“{place}” is not a place: it begins with package:, assets: or folder:.")
+    if not folder.is_dir():
+        raise EngineMissing(f"There is no folder {folder} (from “{place}”).")
+    return folder
+
+
+def weight_files(folder: Path) -> list[Path]:
+    """The weights of a model or SAE folder, in a fixed order."""
+    files = sorted(p for p in folder.iterdir() if p.suffix in {".safetensors", ".npz", ".gguf"})
+    if not files:
+        raise EngineMissing(f"{folder} holds no weights (.safetensors, .npz or .gguf).")
+    return files
+
+
+def digest(files: Iterable[Path]) -> str:
+    """SHA-256 over the contents of files. Remembered by path, size and time of change, since reading 100 MB takes a while."""
+    known_path = cache_folder() / "digests.json"
+    try:
+        known: dict[str, str] = json.loads(known_path.read_text())
+    except (OSError, ValueError):
+        known = {}
+    total = hashlib.sha256()
+    for file in files:
+        stat = file.stat()
+        key = f"{file}:{stat.st_size}:{stat.st_mtime_ns}"
+        if key not in known:
+            with file.open("rb") as stream:
+                known[key] = hashlib.file_digest(stream, "sha256").hexdigest()
+            write_atomically(known_path, json.dumps(known).encode())
+        total.update(known[key].encode())
+    return total.hexdigest()
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """The file is either the old one or the whole new one, whatever happens in between."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as stream:
+        stream.write(content)
+    os.replace(stream.name, path)

@@ -1,0 +1,153 @@
+"""LoCoMo: long dialogues in sessions, with questions and the turns that answer them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from datetime import datetime
+
+from core.errors import CoreError
+from core.readers import files
+from core.readers.rows import Fault, Record, gathered, kind_of, label, words
+from core.types import Memory, Question, Reading, Refusal
+
+_SESSION = re.compile(r"session_(\d+)")
+_DATE = re.compile(r"(\d{1,2}):(\d{2})\s*([ap])m on (\d{1,2}) ([a-z]{3})[a-z]*,? (\d{4})", re.IGNORECASE)
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+# Also "D:11:26" and "D30:05", which the published file has where it means D11:26 and D30:5.
+_TURN = re.compile(r"D:?0*(\d+):0*(\d+)")
+
+
+def is_sample(value: Mapping[str, object]) -> bool:
+    """Whether an object is one LoCoMo dialogue."""
+    return "conversation" in value and "qa" in value
+
+
+def read_locomo(records: Iterable[Record], source: str, first: Mapping[str, object]) -> Reading:
+    """The turns and questions of every dialogue; a refusal stands on the line its dialogue begins on."""
+    if not is_sample(first):
+        found = ", ".join(list(first)[:8]) or "none"
+        raise CoreError(f"{source} is not LoCoMo: fields “conversation” and “qa” are expected, it has {found}.")
+    return gathered(_items(records, source))
+
+
+def _items(records: Iterable[Record], source: str) -> Iterator[Memory | Question | Refusal]:
+    taken: set[str] = set()
+    for number, (line, sample) in enumerate(records, start=1):
+        try:
+            conversation, turns, questions = _parts(sample, f"{files.stem(source)}-{number}")
+            if conversation in taken:
+                raise Fault("sample_id", f"“{conversation}” stands in the file twice; ids must be unique")
+        except Fault as fault:
+            yield Refusal(source, line, fault.field, fault.reason)
+            continue
+        taken.add(conversation)
+        known: set[str] = set()
+        yield from _memories(turns, conversation, source, line, known)
+        yield from _questions(questions, conversation, source, line, known)
+
+
+def _parts(sample: object, fallback: str) -> tuple[str, Mapping[str, object], list[object]]:
+    """A dialogue's id, its sessions and its questions."""
+    if isinstance(sample, Fault):
+        raise sample
+    if not isinstance(sample, Mapping):
+        raise Fault("", f"is {kind_of(sample)}; an object with “conversation” and “qa” is expected")
+    turns, questions = sample.get("conversation"), sample.get("qa")
+    if not isinstance(turns, Mapping):
+        raise Fault("conversation", f"is {kind_of(turns)}; an object with “session_1” and so on is expected")
+    if not isinstance(questions, list):
+        raise Fault("qa", f"is {kind_of(questions)}; a list of questions is expected")
+    return label(sample.get("sample_id"), "sample_id") or fallback, turns, questions
+
+
+def _memories(
+    sessions: Mapping[str, object], conversation: str, source: str, line: int, known: set[str]
+) -> Iterator[Memory | Refusal]:
+    """The turns in the order they were spoken; ``known`` receives the ids of those that could be read."""
+    for position, (session, dia_id, turn) in enumerate(_turns(sessions)):
+        try:
+            name, caption, text = _spoken(turn)
+            dia_id = label(turn.get("dia_id"), "dia_id") or dia_id
+            if dia_id in known:
+                raise Fault("dia_id", "stands in the dialogue twice; ids must be unique")
+        except Fault as fault:
+            yield Refusal(source, line, fault.field, f"{fault.reason} (turn {dia_id} of {conversation})")
+            continue
+        known.add(dia_id)
+        yield Memory(
+            id=f"{conversation}/{dia_id}",
+            text=text,
+            role=name,
+            conversation=conversation,
+            session=session,
+            position=position,
+            created=spoken_on(sessions.get(f"{session}_date_time")),
+            source=source,
+            meta={"caption": caption} if caption else {},
+        )
+
+
+def _turns(sessions: Mapping[str, object]) -> Iterator[tuple[str, str, Mapping[str, object]]]:
+    """Session name, id by counting, and turn; sessions by their number, so that 10 comes after 9."""
+    numbers = [int(found[1]) for name in sessions if (found := _SESSION.fullmatch(name))]
+    for number in sorted(numbers):
+        turns = sessions[f"session_{number}"]
+        for count, turn in enumerate(turns if isinstance(turns, list) else [], start=1):
+            yield f"session_{number}", f"D{number}:{count}", turn if isinstance(turn, Mapping) else {}
+
+
+def _spoken(turn: Mapping[str, object]) -> tuple[str, str, str]:
+    """Speaker, image caption, and the text to remember, which holds both."""
+    name = label(turn.get("speaker"), "speaker")
+    shown = turn.get("blip_caption")
+    caption = label(shown, "blip_caption") if isinstance(shown, str) else ""
+    said = turn.get("text")
+    # A turn may consist of an image alone.
+    said = "" if caption and (said is None or said == "") else words(said)
+    text = f"{name}: {said}" if name else said
+    return name, caption, words(f"{text} [image: {caption}]" if caption else text)
+
+
+def spoken_on(written: object) -> datetime | None:
+    """The date of a session, such as “4:04 pm on 20 January, 2023”; None when it is written in another way."""
+    # strptime would look for the names of months and am/pm in the language of the machine.
+    found = _DATE.search(written) if isinstance(written, str) else None
+    if not found or found[5].lower() not in _MONTHS:
+        return None
+    hour, minute, half, day, month, year = found.groups()
+    try:
+        hour_of_day = int(hour) % 12 + (12 if half.lower() == "p" else 0)
+        return datetime(int(year), _MONTHS.index(month.lower()) + 1, int(day), hour_of_day, int(minute))
+    except ValueError:
+        return None
+
+
+def _questions(
+    questions: list[object], conversation: str, source: str, line: int, known: Collection[str]
+) -> Iterator[Question | Refusal]:
+    for number, asked in enumerate(questions, start=1):
+        key = f"{conversation}/q{number}"
+        asked = asked if isinstance(asked, Mapping) else {}
+        try:
+            answer = asked.get("answer", asked.get("adversarial_answer"))
+            yield Question(
+                id=key,
+                text=words(asked.get("question"), "question"),
+                conversation=conversation,
+                evidence=tuple(f"{conversation}/{turn}" for turn in evidence(asked.get("evidence"), known)),
+                answer=label(answer, "answer"),
+                category=label(asked.get("category"), "category"),
+                source=source,
+            )
+        except Fault as fault:
+            yield Refusal(source, line, fault.field, f"{fault.reason} (question {key})")
+
+
+def evidence(written: object, known: Collection[str]) -> list[str]:
+    """The turns a question names, mended where the form is plain, without those that do not exist."""
+    found: list[str] = []
+    for entry in written if isinstance(written, list) else [written]:
+        if isinstance(entry, str):
+            found += [entry] if entry in known else [f"D{session}:{turn}" for session, turn in _TURN.findall(entry)]
+    return list(dict.fromkeys(turn for turn in found if turn in known))

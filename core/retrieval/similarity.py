@@ -1,0 +1,99 @@
+"""How near a memory is to a query: dense cosine, and the sparse weightings.
+
+Every sparse score is a dot product of a query value and a memory value per latent, so that it decomposes exactly into
+shares. Formulas and their sources: docs/semantics.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from core.errors import CoreError
+from core.retrieval.index import Index
+from core.types import Codes, Floats
+
+K1, B = 1.2, 0.75
+"""BM25's saturation and length normalisation (Robertson and Zaragoza 2009), as in most search engines."""
+
+
+@dataclass(frozen=True, slots=True)
+class Weighting:
+    """Values of the latents of texts, one per activation, in the order of ``Codes.latents``."""
+
+    label: str
+    """What the page calls it."""
+    memory_values: Callable[[Index, Codes], Floats]
+    query_values: Callable[[Index, Codes], Floats]
+
+
+def inverse_document_frequency(index: Index) -> Floats:
+    """float32 [m], ln(1 + (n − df + ½) / (df + ½)): BM25's, never negative."""
+    n, df = len(index), index.document_frequency
+    return index.derived("idf", lambda: np.log1p((n - df + 0.5) / (df + 0.5)).astype(np.float32))
+
+
+def _norm(codes: Codes, values: Floats) -> Floats:
+    """Length of each text's row, repeated for each of its activations."""
+    lengths = np.diff(codes.indptr)
+    squared = np.bincount(np.repeat(np.arange(len(codes)), lengths), weights=values**2, minlength=len(codes))
+    return np.repeat(np.sqrt(np.maximum(squared, 1e-12)), lengths).astype(np.float32)
+
+
+def _cosine_of_maxima(_index: Index, codes: Codes) -> Floats:
+    return (codes.max / _norm(codes, codes.max)).astype(np.float32)
+
+
+def _cosine_of_weighted_maxima(index: Index, codes: Codes) -> Floats:
+    values = codes.max * inverse_document_frequency(index)[codes.latents]
+    return (values / _norm(codes, values)).astype(np.float32)
+
+
+def _scale(index: Index) -> float:
+    """Mean activation in the index: the unit in which saturation is measured, so that K1 fits any dictionary."""
+    return index.derived("scale", lambda: float(index.codes.max.mean()) if len(index.codes.max) else 1.0)
+
+
+def _saturated(index: Index, codes: Codes) -> Floats:
+    """Summed activation, saturated: s (k1 + 1) / (s + k1 (1 − b + b · tokens / mean tokens))."""
+    tokens = np.diff(codes.token_indptr)
+    mean_tokens = np.diff(index.codes.token_indptr).mean() if len(index) else 1.0
+    length = np.repeat(1 - B + B * tokens / max(mean_tokens, 1e-9), np.diff(codes.indptr))
+    s = codes.sum / _scale(index)
+    return (s * (K1 + 1) / (s + K1 * length)).astype(np.float32)
+
+
+def _saturated_query(index: Index, codes: Codes) -> Floats:
+    """ln(1 + s), times the latent's inverse document frequency."""
+    values = np.log1p(codes.sum / _scale(index)) * inverse_document_frequency(index)[codes.latents]
+    return values.astype(np.float32)
+
+
+WEIGHTINGS: dict[str, Weighting] = {
+    "saturated": Weighting("Saturated sums × IDF", _saturated, _saturated_query),
+    "cosine": Weighting("Cosine of maxima", _cosine_of_maxima, _cosine_of_maxima),
+    "cosine_idf": Weighting("Cosine of maxima × IDF", _cosine_of_weighted_maxima, _cosine_of_weighted_maxima),
+}
+
+
+def weighting(name: str) -> Weighting:
+    if name not in WEIGHTINGS:
+        raise CoreError(f"No weighting is called “{name}”. Known: {', '.join(WEIGHTINGS)}.")
+    return WEIGHTINGS[name]
+
+
+def dense_scores(index: Index, query: Codes) -> Floats:
+    """float32 [n], cosine of unit vectors."""
+    return index.codes.dense @ query.dense[0] if len(index) else np.zeros(0, np.float32)
+
+
+def sparse_scores(index: Index, query: Codes, name: str) -> Floats:
+    """float32 [n], query values · memory values over the latents that fire on both sides."""
+    chosen = weighting(name)
+    if not len(index):
+        return np.zeros(0, np.float32)
+    postings = index.postings(name, lambda: chosen.memory_values(index, index.codes))
+    columns = postings[:, query.latents]
+    return np.asarray(columns @ chosen.query_values(index, query), dtype=np.float32)

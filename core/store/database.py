@@ -1,0 +1,150 @@
+"""Open the bank's file for a unit of work, bring its schema up to date, and say in words what went wrong."""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import duckdb
+
+from core.errors import BankBusy, CoreError
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+SECONDS_TO_WAIT_FOR_A_LOCK = 5.0
+
+
+@dataclass(slots=True)
+class _Shared:
+    """The one connection this process has to a file, while somebody works with it."""
+
+    connection: duckdb.DuckDBPyConnection | None = None
+    users: int = 0
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+_shared: dict[Path, _Shared] = {}
+_registry_lock = threading.Lock()
+
+
+class Database:
+    """A DuckDB file that is open only while it is worked with, so that another program may have it in between."""
+
+    def __init__(self, path: Path, create: bool = True) -> None:
+        self.path = path.expanduser().resolve()
+        if not self.path.exists() and not create:
+            raise CoreError(f"There is no bank at {path}. Import a file to make one.")
+        if self.path.is_dir():
+            raise CoreError(f"{path} is a folder; a bank is one file, for example {path}/memories.duckdb.")
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with _registry_lock:
+            self._shared = _shared.setdefault(self.path, _Shared())
+        with self.work() as cursor:
+            _migrate(cursor, self.path)
+
+    @contextmanager
+    def work(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A cursor for one unit of work. The file is closed again when the last unit ends."""
+        shared = self._shared
+        with shared.lock:
+            if shared.connection is None:
+                shared.connection = _connect(self.path)
+            shared.users += 1
+            cursor = shared.connection.cursor()
+        try:
+            yield cursor
+        except duckdb.OutOfMemoryException as problem:
+            raise CoreError(f"The bank {self.path.name} needs more memory than there is: {problem}") from problem
+        except duckdb.IOException as problem:
+            raise _in_words(problem, self.path) from problem
+        finally:
+            cursor.close()
+            with shared.lock:
+                shared.users -= 1
+                if shared.users == 0 and shared.connection is not None:
+                    shared.connection.close()
+                    shared.connection = None
+
+    @contextmanager
+    def write(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """One transaction: all of it is stored, or nothing; the bank's version goes up by one."""
+        with self.work() as cursor:
+            cursor.begin()
+            try:
+                yield cursor
+                cursor.execute("update bank set version = version + 1")
+                cursor.commit()
+            except BaseException:
+                try:
+                    cursor.rollback()
+                except duckdb.Error:
+                    pass  # a failed commit has already rolled back
+                raise
+
+    def stamp(self) -> tuple[int, int]:
+        """Size and time of change of the file: the same stamp means nobody wrote to it."""
+        try:
+            stat = self.path.stat()
+        except FileNotFoundError:
+            raise CoreError(f"The bank {self.path} is gone: it was moved or deleted.") from None
+        return stat.st_size, stat.st_mtime_ns
+
+
+def _connect(path: Path) -> duckdb.DuckDBPyConnection:
+    deadline = time.monotonic() + SECONDS_TO_WAIT_FOR_A_LOCK
+    while True:
+        try:
+            connection = duckdb.connect(str(path), config={"enable_external_access": "false"})
+            connection.execute("set lock_configuration = true")
+            return connection
+        except duckdb.IOException as problem:
+            if "lock" not in str(problem).lower():
+                raise _in_words(problem, path) from problem
+            if time.monotonic() > deadline:
+                holder = re.search(r"PID (\d+)", str(problem))
+                who = f"process {holder[1]}" if holder else "another process"
+                raise BankBusy(
+                    f"The bank {path.name} is being written by {who}. Nothing was changed; try again when it has finished."
+                ) from problem
+            time.sleep(0.05)
+        except duckdb.Error as problem:
+            raise _in_words(problem, path) from problem
+
+
+def _in_words(problem: Exception, path: Path) -> CoreError:
+    text = str(problem)
+    if "No space left" in text or "no space left" in text:
+        return CoreError(
+            f"The disk is full: the last step was not stored in {path.name}; everything before it is safe."
+        )
+    if "not a valid DuckDB" in text or "Serialization Error" in text or "corrupt" in text.lower():
+        return CoreError(f"{path} is not a bank: DuckDB cannot read it. It was left as it is.")
+    if "Permission denied" in text:
+        return CoreError(f"{path} cannot be written: permission denied. Choose a folder of your own.")
+    return CoreError(f"The bank {path.name} could not be read or written: {text.splitlines()[0]}")
+
+
+def _migrate(cursor: duckdb.DuckDBPyConnection, path: Path) -> None:
+    """Apply the numbered .sql files that the bank has not seen, each in one transaction."""
+    steps = {int(p.name[:4]): p for p in sorted(MIGRATIONS.glob("[0-9][0-9][0-9][0-9]_*.sql"))}
+    tables = {row[0] for row in cursor.execute("select table_name from duckdb_tables()").fetchall()}
+    if tables and "schema_migrations" not in tables:
+        raise CoreError(f"{path} is a DuckDB file of another program, not a bank. It was left as it is.")
+    done = 0
+    if tables:
+        done = cursor.execute("select coalesce(max(number), 0) from schema_migrations").fetchall()[0][0]
+    if done > max(steps):
+        raise CoreError(
+            f"The bank {path.name} was written by a newer Mnemoscope (schema {done}, this one knows {max(steps)}). "
+            "Update Mnemoscope; the bank was not changed."
+        )
+    for number in sorted(n for n in steps if n > done):
+        cursor.begin()
+        cursor.execute("create table if not exists schema_migrations (number integer primary key, applied timestamp)")
+        cursor.execute(steps[number].read_text(encoding="utf-8"))
+        cursor.execute("insert into schema_migrations values (?, current_timestamp)", [number])
+        cursor.commit()

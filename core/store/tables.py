@@ -1,0 +1,297 @@
+"""What is read from a bank and written to it. Every function takes a cursor; rows travel as Arrow tables."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import PurePath
+from typing import Any
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+
+from core.errors import EngineMismatch
+from core.types import Codes, Memory, Question, Refusal
+
+Cursor = duckdb.DuckDBPyConnection
+
+_MEMORY = "id, text, role, conversation, session, position, created, category, source, meta"
+_LISTS = ("latents", "max", "sum", "peak")
+_TOKEN_LISTS = ("token_start", "token_end")
+_CODE = "dense, latents, max, sum, peak, token_start, token_end, n_active, residual, variance"
+
+
+# --- memories ---------------------------------------------------------------------------------------------------------
+
+
+def content_hash(m: Memory) -> str:
+    """What makes a memory the same memory: where it came from, where it stood, and its words."""
+    parts = (m.source, m.conversation, m.session, str(m.position), m.role, m.text)
+    return hashlib.sha256("\x00".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+def add_memories(cursor: Cursor, memories: Sequence[Memory]) -> tuple[int, int, list[Refusal]]:
+    """(added, already there, refused). An id that another source already uses gets its source's name in front."""
+    if not memories:
+        return 0, 0, []
+    hashes = [content_hash(m) for m in memories]
+    cursor.register("incoming", pa.table({"id": [m.id for m in memories], "hash": hashes}))
+    known = {r[0] for r in cursor.execute("select hash from memories semi join incoming using (hash)").fetchall()}
+    taken = dict(cursor.execute("select id, source from memories semi join incoming using (id)").fetchall())
+    cursor.unregister("incoming")
+    rows, hashes_of_rows, refused, there = [], [], [], 0
+    for memory, digest in zip(memories, hashes, strict=True):
+        if digest in known:
+            there += 1
+            continue
+        name = memory.id
+        if name in taken and taken[name] != memory.source:
+            name = f"{PurePath(memory.source).stem}/{name}"
+        if name in taken:
+            reason = f"the id “{memory.id}” already names another memory; the stored one was kept."
+            refused.append(Refusal(memory.source, 0, "id", reason))
+            continue
+        known.add(digest)
+        taken[name] = memory.source
+        rows.append((name, memory))
+        hashes_of_rows.append(digest)
+    if rows:
+        cursor.register("incoming", _memory_table(rows, hashes_of_rows))
+        cursor.execute(f"insert into memories ({_MEMORY}, hash) select {_MEMORY}, hash from incoming")
+        cursor.unregister("incoming")
+    return len(rows), there, refused
+
+
+def _memory_table(rows: Sequence[tuple[str, Memory]], hashes: list[str]) -> pa.Table:
+    plain = {name: [getattr(m, name) for _, m in rows] for name in _MEMORY.split(", ") if name not in ("id", "meta")}
+    columns: dict[str, Any] = {"id": [name for name, _ in rows], **plain, "hash": hashes}
+    columns["meta"] = [json.dumps(dict(m.meta), ensure_ascii=False, sort_keys=True) for _, m in rows]
+    columns["position"] = pa.array(columns["position"], pa.int32())
+    columns["created"] = pa.array(columns["created"], pa.timestamp("us"))
+    return pa.table(columns)
+
+
+def _memories(cursor: Cursor, tail: str, parameters: Sequence[Any] = ()) -> list[Memory]:
+    rows = cursor.execute(f"select {_MEMORY} from memories {tail}", list(parameters)).fetchall()
+    names = _MEMORY.split(", ")
+    return [Memory(**dict(zip(names, row, strict=True)) | {"meta": json.loads(row[-1])}) for row in rows]
+
+
+def memories_by_id(cursor: Cursor, ids: Iterable[str]) -> dict[str, Memory]:
+    return {m.id: m for m in _memories(cursor, "where id in (select unnest(?::varchar[]))", [list(ids)])}
+
+
+def find_memories(cursor: Cursor, text: str, conversation: str | None, limit: int) -> list[Memory]:
+    """Memories whose id or words contain the text, ids first; with no text, the first ones of the bank."""
+    return _memories(
+        cursor,
+        """where (contains(lower(text), lower(?1)) or contains(lower(id), lower(?1)))
+               and (?2 is null or conversation = ?2)
+           order by contains(lower(id), lower(?1)) desc, conversation, position, id limit ?3""",
+        [text, conversation, limit],
+    )
+
+
+def around(cursor: Cursor, memory: Memory, radius: int) -> list[Memory]:
+    """The memory and those said just before and after it in its conversation."""
+    return _memories(
+        cursor,
+        "where conversation = ? and source = ? and position between ? and ? order by position, id",
+        [memory.conversation, memory.source, memory.position - radius, memory.position + radius],
+    )
+
+
+def conversations(cursor: Cursor) -> list[tuple[str, int]]:
+    """(conversation, memories in it), memories that stand alone left out."""
+    return cursor.execute(
+        "select conversation, count(*) from memories where conversation <> '' group by 1 order by 1"
+    ).fetchall()
+
+
+def memory_rows(cursor: Cursor) -> pa.Table:
+    """Everything about every memory, for export."""
+    return cursor.sql(f"select {_MEMORY} from memories order by conversation, position, id").to_arrow_table()
+
+
+# --- questions --------------------------------------------------------------------------------------------------------
+
+
+def add_questions(cursor: Cursor, questions: Sequence[Question]) -> None:
+    """A question with a known id replaces the stored one: files are corrected, and evidence is theirs."""
+    if not questions:
+        return
+    names = ("id", "text", "conversation", "evidence", "answer", "category", "source")
+    table = {name: [getattr(q, name) for q in questions] for name in names}
+    table["evidence"] = pa.array([list(e) for e in table["evidence"]], pa.list_(pa.string()))
+    cursor.register("incoming", pa.table(table))
+    cursor.execute(f"insert or replace into questions by name select {', '.join(names)} from incoming")
+    cursor.unregister("incoming")
+
+
+def questions(cursor: Cursor) -> list[Question]:
+    rows = cursor.execute(
+        "select id, text, conversation, evidence, answer, category, source from questions order by conversation, id"
+    ).fetchall()
+    return [Question(r[0], r[1], r[2], tuple(r[3]), *r[4:]) for r in rows]
+
+
+# --- engines and codes ------------------------------------------------------------------------------------------------
+
+
+def add_engine(cursor: Cursor, fingerprint: str, name: str, codes: Codes, about: dict[str, Any]) -> None:
+    known = _first(cursor, "select d, n_latents from engines where fingerprint = ?", [fingerprint])
+    if known is None:
+        cursor.execute(
+            "insert into engines (fingerprint, name, d, n_latents, about) values (?, ?, ?, ?, ?)",
+            [fingerprint, name, codes.d, codes.n_latents, json.dumps(about)],
+        )
+    elif known != (codes.d, codes.n_latents):
+        raise EngineMismatch(
+            f"Engine {name} gives {codes.d} dense numbers and {codes.n_latents} latents, but this bank's codes under the "
+            f"same fingerprint {fingerprint} have {known[0]} and {known[1]}. Nothing was stored."
+        )
+
+
+def engines(cursor: Cursor) -> list[dict[str, Any]]:
+    """Every engine the bank has codes of, latest last: fingerprint, name, d, n_latents, about, n_encoded."""
+    rows = cursor.execute(
+        """select fingerprint, name, d, n_latents, about, (select count(*) from codes c where c.engine = e.fingerprint)
+           from engines e order by added, fingerprint"""
+    ).fetchall()
+    names = ("fingerprint", "name", "d", "n_latents", "about", "n_encoded")
+    return [dict(zip(names, row, strict=True)) | {"about": json.loads(row[4])} for row in rows]
+
+
+def pending(cursor: Cursor, fingerprint: str) -> tuple[list[str], list[str]]:
+    """(ids, texts) of memories without codes of an engine, by length of text, so that batches pad little."""
+    rows = cursor.execute(
+        """select id, text from memories m anti join (select memory from codes where engine = ?) c on c.memory = m.id
+           order by length(text), id""",
+        [fingerprint],
+    ).fetchall()
+    return [r[0] for r in rows], [r[1] for r in rows]
+
+
+def add_codes(cursor: Cursor, fingerprint: str, ids: Sequence[str], codes: Codes) -> None:
+    _insert_codes(cursor, "codes", "memory", fingerprint, ids, codes)
+
+
+def add_query_codes(cursor: Cursor, fingerprint: str, texts: Sequence[str], codes: Codes) -> None:
+    _insert_codes(cursor, "query_codes", "text", fingerprint, texts, codes)
+
+
+def _insert_codes(cursor: Cursor, table: str, key: str, fingerprint: str, keys: Sequence[str], codes: Codes) -> None:
+    incoming = code_table(codes).append_column(key, pa.array(list(keys), pa.string()))
+    cursor.register("incoming", incoming)
+    cursor.execute(
+        f"insert or ignore into {table} (engine, {key}, {_CODE}) select ?, {key}, {_CODE} from incoming", [fingerprint]
+    )
+    cursor.unregister("incoming")
+
+
+def load_codes(cursor: Cursor, fingerprint: str) -> tuple[pa.Table, Codes | None]:
+    """(id, text, conversation, category of every encoded memory, ascending by id; their codes in the same order)."""
+    engine = _first(cursor, "select n_latents from engines where fingerprint = ?", [fingerprint])
+    table = cursor.sql(
+        f"""select id, text, conversation, category, {_CODE} from codes join memories on id = memory
+            where engine = ? order by id""",
+        params=[fingerprint],
+    ).to_arrow_table()
+    return table.select(["id", "text", "conversation", "category"]), codes_of(table, engine[0]) if engine else None
+
+
+def load_query_codes(cursor: Cursor, fingerprint: str, texts: Sequence[str] | None = None) -> dict[str, Codes]:
+    """Stored codes of queries, one row each, by text."""
+    engine = _first(cursor, "select n_latents from engines where fingerprint = ?", [fingerprint])
+    if engine is None:
+        return {}
+    table = cursor.sql(
+        f"""select text, {_CODE} from query_codes
+            where engine = ?1 and (?2::varchar[] is null or text in (select unnest(?2::varchar[])))""",
+        params=[fingerprint, None if texts is None else list(texts)],
+    ).to_arrow_table()
+    codes = codes_of(table, engine[0])
+    return {text: codes.take([i]) for i, text in enumerate(table["text"].to_pylist())}
+
+
+def code_sums(cursor: Cursor, fingerprint: str) -> dict[str, float]:
+    """What the health of an engine on this bank is computed from."""
+    row = cursor.execute(
+        """select count(*), coalesce(sum(len(token_start)), 0), coalesce(sum(n_active), 0),
+                  coalesce(sum(residual), 0), coalesce(sum(variance), 0), coalesce(sum(len(latents)), 0),
+                  (select count(distinct l) from (select unnest(latents) as l from codes where engine = ?1))
+           from codes where engine = ?1""",
+        [fingerprint],
+    ).fetchall()[0]
+    names = ("memories", "tokens", "active", "residual", "variance", "postings", "alive")
+    return {name: float(value) for name, value in zip(names, row, strict=True)}
+
+
+def version(cursor: Cursor) -> int:
+    return int(cursor.execute("select version from bank").fetchall()[0][0])
+
+
+def counts(cursor: Cursor) -> dict[str, int]:
+    row = cursor.execute(
+        """select (select count(*) from memories), (select count(*) from questions),
+                  (select count(distinct conversation) from memories where conversation <> ''),
+                  (select count(distinct source) from memories)"""
+    ).fetchall()[0]
+    return dict(zip(("memories", "questions", "conversations", "sources"), row, strict=True))
+
+
+def _first(cursor: Cursor, query: str, parameters: Sequence[Any]) -> tuple[Any, ...] | None:
+    """The first row, all of them fetched: DuckDB allows no other work while a result is unfinished."""
+    rows = cursor.execute(query, list(parameters)).fetchall()
+    return rows[0] if rows else None
+
+
+# --- codes as Arrow ---------------------------------------------------------------------------------------------------
+
+
+def code_table(codes: Codes) -> pa.Table:
+    """One row per text, with list columns: a CSR matrix as DuckDB and Parquet keep it."""
+    columns = {"dense": _lists(np.arange(len(codes) + 1, dtype=np.int64) * codes.d, codes.dense.ravel())}
+    columns |= {name: _lists(codes.indptr, getattr(codes, name)) for name in _LISTS}
+    columns |= {name: _lists(codes.token_indptr, getattr(codes, name)) for name in _TOKEN_LISTS}
+    columns |= {name: pa.array(getattr(codes, name)) for name in ("n_active", "residual", "variance")}
+    return pa.table(columns)
+
+
+def codes_of(table: pa.Table, n_latents: int) -> Codes:
+    """The inverse of ``code_table``, without a loop over rows."""
+    indptr, latents = _flat(table, "latents", np.int32)
+    token_indptr, token_start = _flat(table, "token_start", np.int32)
+    _, dense = _flat(table, "dense", np.float32)
+    scalar = {name: table[name].to_numpy() for name in ("n_active", "residual", "variance")}
+    return Codes(
+        dense.reshape(len(table), -1) if len(table) else np.zeros((0, 0), np.float32),
+        n_latents,
+        indptr,
+        latents,
+        _flat(table, "max", np.float32)[1],
+        _flat(table, "sum", np.float32)[1],
+        _flat(table, "peak", np.int32)[1],
+        token_indptr,
+        token_start,
+        _flat(table, "token_end", np.int32)[1],
+        scalar["n_active"].astype(np.int32),
+        scalar["residual"].astype(np.float32),
+        scalar["variance"].astype(np.float32),
+    )
+
+
+def _lists(indptr: np.ndarray, values: np.ndarray) -> pa.LargeListArray:
+    return pa.LargeListArray.from_arrays(pa.array(indptr.astype(np.int64)), pa.array(values))
+
+
+def _flat(table: pa.Table, name: str, dtype: Any) -> tuple[np.ndarray, np.ndarray]:
+    """(indptr, values) of a list column that may come in several chunks."""
+    chunks = table[name].chunks
+    values = [chunk.flatten().to_numpy() for chunk in chunks]
+    lengths = [np.diff(chunk.offsets.to_numpy()) for chunk in chunks]
+    total = np.concatenate(lengths) if lengths else np.zeros(0, np.int64)
+    indptr = np.concatenate([[0], np.cumsum(total, dtype=np.int64)])
+    return indptr.astype(np.int64), np.concatenate(values).astype(dtype, copy=False) if values else np.zeros(0, dtype)

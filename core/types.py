@@ -1,0 +1,330 @@
+"""The types every room of the house shares: frozen, and plain enough to be built by hand in a test.
+
+One letter means one thing everywhere: n memories, d dense width, m latents of the dictionary, k results, t tokens.
+*Score* always means higher is better.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+Ints = NDArray[np.int32]
+Offsets = NDArray[np.int64]
+
+Mode = Literal["dense", "sparse", "combined", "lexical"]
+MODES: tuple[Mode, ...] = ("dense", "sparse", "combined", "lexical")
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """One remembered text and where it stood."""
+
+    id: str
+    """Unique in a bank, for example ``conv-42/D17:4``."""
+    text: str
+    """The words that are encoded, searched and counted; a speaker's name and an image caption are part of them."""
+    role: str = ""
+    """Speaker or chat role."""
+    conversation: str = ""
+    """What the criterion and the scaling of scores look at; empty for memories that stand alone."""
+    session: str = ""
+    position: int = 0
+    """Place in the conversation, counted from 0 over all its sessions."""
+    created: datetime | None = None
+    category: str = ""
+    source: str = ""
+    """Name of the file the memory came from."""
+    meta: Mapping[str, Any] = field(default_factory=dict)
+    """Every other field of the row it was read from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question with the memories that answer it: one evidence case."""
+
+    id: str
+    text: str
+    conversation: str
+    evidence: tuple[str, ...]
+    """Ids of the memories that answer it; empty where the file names none that exists."""
+    answer: str = ""
+    category: str = ""
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A row that could not be read, and why, in a sentence."""
+
+    source: str
+    line: int
+    """1-based line of a text file, or row of a table; 0 when the whole file is meant."""
+    field: str
+    reason: str
+
+    def __str__(self) -> str:
+        place = f"{self.source}, line {self.line}" if self.line else self.source
+        return f"{place}, field “{self.field}”: {self.reason}" if self.field else f"{place}: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a reader found in one file."""
+
+    memories: list[Memory]
+    questions: list[Question]
+    refused: list[Refusal]
+
+
+@dataclass(frozen=True, slots=True)
+class ImportReport:
+    """What became of the rows of an import. ``read = added + already_there + refused``."""
+
+    read: int = 0
+    added: int = 0
+    already_there: int = 0
+    refused: tuple[Refusal, ...] = ()
+    questions: int = 0
+    """Questions stored or already there."""
+    encoded: int = 0
+    """Memories that got their codes in this run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Codes:
+    """What an engine makes of n texts.
+
+    The sparse side is one CSR pattern [n, m] with two value arrays and the token at which each latent peaked; a
+    latent stands at most once in a row, in ascending order. Token positions are character offsets into the text.
+    """
+
+    dense: Floats
+    """float32 [n, d], unit rows."""
+    n_latents: int
+    """m, the width of the dictionary."""
+    indptr: Offsets
+    """int64 [n + 1]"""
+    latents: Ints
+    """int32 [nnz]"""
+    max: Floats
+    """float32 [nnz], strongest activation over the tokens of the text; > 0."""
+    sum: Floats
+    """float32 [nnz], activations summed over the tokens; >= max."""
+    peak: Ints
+    """int32 [nnz], index of the token of the strongest activation, within its text."""
+    token_indptr: Offsets
+    """int64 [n + 1]"""
+    token_start: Ints
+    """int32 [tokens], first character of each token in its text."""
+    token_end: Ints
+    """int32 [tokens], one past the last character."""
+    n_active: Ints
+    """int32 [n], latents active over all tokens of the text; its sum over the sum of token counts is L0."""
+    residual: Floats
+    """float32 [n], Σ‖x − x̂‖² over the tokens: what the dictionary leaves out."""
+    variance: Floats
+    """float32 [n], Σ‖x − x̄‖² over the tokens, x̄ the mean state of the SAE's training. residual/variance is FVU."""
+
+    def __len__(self) -> int:
+        return len(self.indptr) - 1
+
+    @property
+    def d(self) -> int:
+        return int(self.dense.shape[1])
+
+    def row(self, i: int) -> slice:
+        """The slice of the value arrays that belongs to text i."""
+        return slice(int(self.indptr[i]), int(self.indptr[i + 1]))
+
+    def token_row(self, i: int) -> slice:
+        """The slice of the token arrays that belongs to text i."""
+        return slice(int(self.token_indptr[i]), int(self.token_indptr[i + 1]))
+
+    def take(self, rows: Ints | Offsets | list[int]) -> Codes:
+        """The codes of some texts, in the order asked for."""
+        rows = np.asarray(rows, dtype=np.int64)
+        flat, indptr = _gather(self.indptr, rows)
+        tokens, token_indptr = _gather(self.token_indptr, rows)
+        return Codes(
+            self.dense[rows], self.n_latents, indptr, self.latents[flat], self.max[flat], self.sum[flat],
+            self.peak[flat], token_indptr, self.token_start[tokens], self.token_end[tokens],
+            self.n_active[rows], self.residual[rows], self.variance[rows],
+        )  # fmt: skip
+
+    @staticmethod
+    def empty() -> Codes:
+        """The codes of no text at all."""
+        none, start = np.zeros(0, np.int32), np.zeros(1, np.int64)
+        real = np.zeros(0, np.float32)
+        return Codes(
+            np.zeros((0, 0), np.float32), 0, start, none, real, real, none, start, none, none, none, real, real
+        )
+
+    @staticmethod
+    def concat(parts: list[Codes]) -> Codes:
+        """Several codes of one engine, one below the other."""
+        if not parts:
+            raise ValueError("no codes to join")
+
+        def flat(name: str) -> np.ndarray:
+            return np.concatenate([getattr(p, name) for p in parts])
+
+        return Codes(
+            flat("dense"), parts[0].n_latents, _join([p.indptr for p in parts]),
+            flat("latents"), flat("max"), flat("sum"), flat("peak"),
+            _join([p.token_indptr for p in parts]), flat("token_start"), flat("token_end"),
+            flat("n_active"), flat("residual"), flat("variance"),
+        )  # fmt: skip
+
+
+def _gather(indptr: Offsets, rows: Offsets) -> tuple[Offsets, Offsets]:
+    """Flat positions of the chosen CSR rows, and their own indptr."""
+    lengths = indptr[rows + 1] - indptr[rows]
+    out = np.zeros(len(rows) + 1, dtype=np.int64)
+    np.cumsum(lengths, out=out[1:])
+    return np.arange(out[-1]) + np.repeat(indptr[rows] - out[:-1], lengths), out
+
+
+def _join(indptrs: list[Offsets]) -> Offsets:
+    lengths = np.concatenate([np.diff(p) for p in indptrs])
+    return np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)]).astype(np.int64)
+
+
+@dataclass(frozen=True, slots=True)
+class TokenTrace:
+    """Every latent at every token of one text."""
+
+    text: str
+    token_start: Ints
+    """int32 [t]"""
+    token_end: Ints
+    indptr: Offsets
+    """int64 [t + 1]"""
+    latents: Ints
+    values: Floats
+    error: Floats
+    """float32 [t], ‖x − x̂‖² / ‖x − x̄‖² of each token state, x̄ the mean state the SAE was trained around."""
+
+    @property
+    def tokens(self) -> list[str]:
+        return [self.text[a:b] for a, b in zip(self.token_start, self.token_end, strict=True)]
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """One question to a bank. Hashable: it is the key of the result cache."""
+
+    text: str
+    conversation: str | None = None
+    """Only memories of this conversation; None for the whole bank."""
+    k: int = 10
+    weighting: str = "saturated"
+    """How activations become sparse scores: a key of ``retrieval.similarity.WEIGHTINGS``."""
+    fusion: str = "scaled"
+    """How dense and sparse become combined: a key of ``retrieval.fusion.FUSIONS``."""
+    lexical: bool = False
+    """Whether BM25 on words is ranked beside the three."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hits:
+    """The memories that at least one mode ranks among its first k, and their place in every mode."""
+
+    query: Query
+    ids: tuple[str, ...]
+    """Ascending."""
+    scores: Mapping[Mode, Floats]
+    """float32 [len(ids)] for each mode."""
+    ranks: Mapping[Mode, Ints]
+    """1-based rank of each id among all candidates, for each mode; equal scores: smaller id first."""
+    n_candidates: int
+    query_codes: Codes
+    """The query's own codes, one row."""
+    encode_ms: float = 0.0
+    rank_ms: float = 0.0
+
+    def top(self, mode: Mode, k: int | None = None) -> list[int]:
+        """Positions in ``ids`` of the k best of one mode that score above 0, best first."""
+        limit = self.query.k if k is None else k
+        order = np.argsort(self.ranks[mode], kind="stable")
+        return [int(i) for i in order if self.ranks[mode][i] <= limit and self.scores[mode][i] > 0]
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A stretch of a text: the token at which a latent peaked."""
+
+    start: int
+    end: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """One latent's part in a sparse score."""
+
+    latent: int
+    share: float
+    """What it adds to the sparse score."""
+    query_value: float
+    """Strongest activation in the query."""
+    memory_value: float
+    """Strongest activation in the memory."""
+    weight: float
+    """Inverse document frequency, the latent's weight in this bank."""
+    query_token: Span
+    memory_token: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Why a memory was recalled. The shares sum to the sparse score."""
+
+    query: Query
+    memory: Memory
+    shares: tuple[Share, ...]
+    """Largest first."""
+    scores: Mapping[Mode, float]
+    ranks: Mapping[Mode, int]
+    parts: Mapping[Literal["dense", "sparse"], float]
+    """The two numbers that the combination was made of, as they entered it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """How well an engine's dictionary fits this bank, beside what its training reported."""
+
+    engine: str
+    fingerprint: str
+    memories: int
+    """Memories with codes."""
+    pending: int
+    """Memories without."""
+    tokens: int
+    l0: float
+    """Mean active latents per token."""
+    fvu: float
+    """Σ‖x − x̂‖² / Σ‖x − x̄‖² over the tokens of the bank."""
+    latents_per_memory: float
+    silent_share: float
+    """Share of the dictionary's latents that no memory of this bank fires."""
+    training: Mapping[str, Any] | None
+    """The SAE's report.json."""
+    missing: tuple[str, ...]
+    """What keeps the engine from encoding, as sentences."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a long task is. The last one of a generator has ``done == total`` unless it was stopped."""
+
+    done: int
+    total: int
+    note: str = ""
