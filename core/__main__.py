@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import os
 import sys
 import time
 from collections.abc import Generator, Sequence
@@ -30,15 +31,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     try:
         result, lines = arguments.run(arguments)
+        print(json.dumps(result, ensure_ascii=False, default=str) if arguments.json else "\n".join(lines), flush=True)
     except CoreError as problem:
         print(f"error: {problem}", file=sys.stderr)
         return PROBLEM
     except KeyboardInterrupt:
         print("Stopped. What was stored so far is kept; the same command goes on from there.", file=sys.stderr)
         return PROBLEM
-    except BrokenPipeError:
-        return OK  # the reader, `head` for one, has seen enough
-    print(json.dumps(result, ensure_ascii=False, default=str) if arguments.json else "\n".join(lines))
+    except BrokenPipeError:  # the reader, `head` for one, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains while it ends
     return OK
 
 

@@ -49,7 +49,7 @@ class MemoryBank:
         self._database = database
         self.engine = engine
         self._lock = threading.Lock()
-        self._stamp: tuple[int, int] | None = None
+        self._stamp: tuple[int, int, int] | None = None
         self._index: Index | None = None
         self._queries: OrderedDict[str, Codes] = OrderedDict()
 
@@ -183,11 +183,11 @@ class MemoryBank:
 
     def index(self) -> Index:
         """The search index of the bank as it is now: rebuilt when somebody, also another program, wrote to the file."""
-        stamp = self._database.stamp()
         with self._lock:
+            stamp = self._database.stamp()  # taken before the load: what is written meanwhile is seen next time
             if self._index is None or stamp != self._stamp:
                 self._index = self._load_index()
-                self._stamp = self._database.stamp()
+                self._stamp = stamp
             return self._index
 
     def _load_index(self) -> Index:
@@ -339,7 +339,11 @@ class MemoryBank:
             "sae": about.get("sae", ""),
             "fingerprint": self.engine.fingerprint,
         }
-        return stamp if query is None else stamp | {"weighting": query.weighting, "fusion": query.fusion}
+        return stamp if query is None else stamp | {
+            "weighting": query.weighting,
+            "fusion": query.fusion,
+            "balance": query.balance,
+        }
 
 
 def _batches(texts: Sequence[str]) -> Iterable[tuple[int, int]]:

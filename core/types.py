@@ -229,6 +229,8 @@ class Query:
     """How activations become sparse scores: a key of ``retrieval.similarity.WEIGHTINGS``."""
     fusion: str = "scaled"
     """How dense and sparse become combined: a key of ``retrieval.fusion.FUSIONS``."""
+    balance: float = 0.5
+    """Weight of the dense side in the combination, against 1 for the sparse side; 0 leaves the sparse side alone."""
     lexical: bool = False
     """Whether BM25 on words is ranked beside the three."""
 

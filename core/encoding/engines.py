@@ -132,9 +132,11 @@ class Engine:
     def missing(self) -> list[str]:
         """What keeps the engine from working, as sentences; empty when it is ready."""
         problems = []
-        for place in (self.spec.model, self.spec.sae, *([] if self.spec.dense == "pooled" else [self.spec.dense])):
+        parts = [(self.spec.model, weight_files), (self.spec.sae, _sae_files)]
+        parts += [] if self.spec.dense == "pooled" else [(self.spec.dense, weight_files)]
+        for place, files in parts:
             try:
-                weight_files(locate(place))
+                files(locate(place))
             except EngineMissing as problem:
                 problems.append(str(problem))
         return problems
@@ -255,4 +257,7 @@ def _activations(
 
 def _sae_files(folder: Path) -> list[Path]:
     """What decides the latents: the weights and the configuration, not the statistics beside them."""
-    return [p for p in weight_files(folder) if p.name != "stats.safetensors"] + [folder / "cfg.json"]
+    weights = [p for p in weight_files(folder) if p.name != "stats.safetensors"]
+    if not weights or not (folder / "cfg.json").is_file():
+        raise EngineMissing(f"{folder} holds no SAE: cfg.json and sae_weights.safetensors are expected.")
+    return [*weights, folder / "cfg.json"]

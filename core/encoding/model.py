@@ -59,8 +59,8 @@ class States:
 
 
 def best_dtype(device: str) -> torch.dtype:
-    """bf16 where it is faster: on a GPU, and on CPUs with AMX tiles. Elsewhere emulation makes it slower."""
-    if device != "cpu" or torch.cpu._is_amx_tile_supported():
+    """bf16 where it is faster: on a GPU, and on CPUs with bf16 instructions. Elsewhere emulation makes it slower."""
+    if device != "cpu" or torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported():
         return torch.bfloat16
     return torch.float32
 

@@ -69,5 +69,10 @@ def write_atomically(path: Path, content: bytes) -> None:
     """The file is either the old one or the whole new one, whatever happens in between."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as stream:
-        stream.write(content)
-    os.replace(stream.name, path)
+        try:
+            stream.write(content)
+            stream.close()
+            os.replace(stream.name, path)
+        except BaseException:
+            Path(stream.name).unlink(missing_ok=True)
+            raise

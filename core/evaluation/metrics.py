@@ -56,7 +56,7 @@ def all_within_chars(ranked: Sequence[str], gold: Collection[str], lengths: Mapp
 
 
 def summarise(rows: list[dict[str, float]]) -> dict[str, float]:
-    """The mean of every metric over the questions; empty for no rows. Raises ``ValueError`` when rows differ in names."""
+    """The mean of every metric over the questions, empty for no rows; ``ValueError`` when their names differ."""
     if not rows:
         return {}
     if any(row.keys() != rows[0].keys() for row in rows):

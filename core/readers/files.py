@@ -55,7 +55,7 @@ def check_text(path: Path, source: str) -> None:
     """Raise when the beginning of the file is mostly not UTF-8 text."""
     with open_bytes(path) as file:
         head = file.read(HEAD_BYTES).decode("utf-8", errors="surrogateescape")
-    strange = sum((character < " " and character not in "\t\n\v\f\r") or _is_surrogate(character) for character in head)
+    strange = sum(map(_is_strange, head))
     if strange > MAX_STRANGE_SHARE * len(head):
         raise CoreError(f"{source} is binary or not in UTF-8: save it as UTF-8 text, or choose the format it is in.")
 
@@ -80,5 +80,6 @@ def surrogate_in(text: str) -> str:
     return ""
 
 
-def _is_surrogate(character: str) -> bool:
-    return "\ud800" <= character <= "\udfff"
+def _is_strange(character: str) -> bool:
+    """Whether it is a control character, or a surrogate, which stands for a byte that could not be decoded."""
+    return (character < " " and character not in "\t\n\v\f\r") or "\ud800" <= character <= "\udfff"

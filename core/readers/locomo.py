@@ -12,6 +12,8 @@ from core.readers.rows import Fault, Record, gathered, kind_of, label, words
 from core.types import Memory, Question, Reading, Refusal
 
 _SESSION = re.compile(r"session_(\d+)")
+_PHOTO_OF = re.compile(r"^(an? )?(photo|photography|photograph|picture|image) of ", re.IGNORECASE)
+"""What nearly every caption begins with; it says nothing of the picture and would make turns with pictures alike."""
 _DATE = re.compile(r"(\d{1,2}):(\d{2})\s*([ap])m on (\d{1,2}) ([a-z]{3})[a-z]*,? (\d{4})", re.IGNORECASE)
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 # Also "D:11:26" and "D30:05", which the published file has where it means D11:26 and D30:5.
@@ -65,10 +67,11 @@ def _memories(
     sessions: Mapping[str, object], conversation: str, source: str, line: int, known: set[str]
 ) -> Iterator[Memory | Refusal]:
     """The turns in the order they were spoken; ``known`` receives the ids of those that could be read."""
-    for position, (session, dia_id, turn) in enumerate(_turns(sessions)):
+    for position, (session, counted_id, turn) in enumerate(_turns(sessions)):
+        dia_id = counted_id
         try:
+            dia_id = label(turn.get("dia_id"), "dia_id") or counted_id
             name, caption, text = _spoken(turn)
-            dia_id = label(turn.get("dia_id"), "dia_id") or dia_id
             if dia_id in known:
                 raise Fault("dia_id", "stands in the dialogue twice; ids must be unique")
         except Fault as fault:
@@ -103,10 +106,11 @@ def _spoken(turn: Mapping[str, object]) -> tuple[str, str, str]:
     shown = turn.get("blip_caption")
     caption = label(shown, "blip_caption") if isinstance(shown, str) else ""
     said = turn.get("text")
-    # A turn may consist of an image alone.
-    said = "" if caption and (said is None or said == "") else words(said)
-    text = f"{name}: {said}" if name else said
-    return name, caption, words(f"{text} [image: {caption}]" if caption else text)
+    is_image_alone = bool(caption) and (said is None or (isinstance(said, str) and not said.strip()))
+    parts = [f"{name}:"] if name else []
+    parts += [] if is_image_alone else [words(said)]
+    parts += [f"[{_PHOTO_OF.sub('', caption)}]"] if caption else []
+    return name, caption, words(" ".join(parts))
 
 
 def spoken_on(written: object) -> datetime | None:
@@ -126,9 +130,9 @@ def spoken_on(written: object) -> datetime | None:
 def _questions(
     questions: list[object], conversation: str, source: str, line: int, known: Collection[str]
 ) -> Iterator[Question | Refusal]:
-    for number, asked in enumerate(questions, start=1):
+    for number, entry in enumerate(questions, start=1):
         key = f"{conversation}/q{number}"
-        asked = asked if isinstance(asked, Mapping) else {}
+        asked = entry if isinstance(entry, Mapping) else {}
         try:
             answer = asked.get("answer", asked.get("adversarial_answer"))
             yield Question(

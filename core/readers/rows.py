@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, date, datetime, time
 from typing import TypeAlias
 
@@ -128,24 +129,16 @@ class _Rows:
         earlier, earlier_line = self.first_of_id.get(memory.id, (None, 0))
         if earlier is None:
             running = self.next_position.get(memory.conversation, 0) if position is None else position
-            memory = _moved(memory, running)
+            memory = replace(memory, position=running)
             self.first_of_id[memory.id] = memory, line
             self.next_position[memory.conversation] = running + 1
             return memory
-        memory = _moved(memory, earlier.position if position is None else position)
+        memory = replace(memory, position=earlier.position if position is None else position)
         if _content(memory) == _content(earlier):
             return memory
         differs = "text" if memory.text != earlier.text else "place or speaker"
         found = f"“{_shown(memory.id)}” belongs to line {earlier_line} already, with a different {differs}"
         raise Fault(id_name, f"{found}; ids must be unique")
-
-
-def _moved(memory: Memory, position: int) -> Memory:
-    # dataclasses.replace walks all fields and costs more than the rest of the row.
-    return Memory(
-        memory.id, memory.text, memory.role, memory.conversation, memory.session, position,
-        memory.created, memory.category, memory.source, memory.meta,
-    )  # fmt: skip
 
 
 def _content(memory: Memory) -> tuple[str, str, int, str, str]:
@@ -250,23 +243,25 @@ def _meta(row: Mapping[str, object], taken: set[str]) -> dict[str, object]:
 
 def _plain(value: object, name: str) -> object:
     """A value JSON can write: scalars of other libraries unwrapped, dates as ISO text, NaN and bytes as None."""
-    if value is None or isinstance(value, bool | int):
-        return value
-    if isinstance(value, str):
-        return _clean(value, name, nul=True)
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {_clean(str(key), name): _plain(item, name) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item, name) for item in value]
-    if isinstance(value, date | time):
-        return value.isoformat()
-    if isinstance(value, bytes | bytearray | memoryview):
-        return None
-    if hasattr(value, "tolist"):
-        return _plain(value.tolist(), name)
-    return str(value)
+    plain: object
+    match value:
+        case None | int():
+            plain = value
+        case str():
+            plain = _clean(value, name, nul=True)
+        case float():
+            plain = value if math.isfinite(value) else None
+        case Mapping():
+            plain = {_clean(str(key), name): _plain(item, name) for key, item in value.items()}
+        case list() | tuple():
+            plain = [_plain(item, name) for item in value]
+        case date() | time():
+            plain = value.isoformat()
+        case bytes() | bytearray() | memoryview():
+            plain = None
+        case _:
+            plain = _plain(value.tolist(), name) if hasattr(value, "tolist") else str(value)
+    return plain
 
 
 def _clean(text: str, name: str, nul: bool = False) -> str:

@@ -38,7 +38,6 @@ def _csv_records(text: io.TextIOWrapper, source: str) -> Iterator[Record]:
     # strict: an unclosed quotation mark is an error instead of a cell with the rest of the file in it.
     reader = csv.reader(_with_first(first, text), delimiter=delimiter, strict=True)
     header = _header(reader, source)
-    line = 0
     while True:
         line = blank + reader.line_num
         try:
@@ -62,6 +61,8 @@ def _header(reader: Iterator[list[str]], source: str) -> list[str]:
         header = next(reader, [])
     except csv.Error as error:
         raise CoreError(f"{source} has no readable header line ({error}): its first line must name columns.") from error
+    if not header:
+        raise CoreError(f"{source} is empty: choose a file with at least one row.")
     if not rows.has_text(header):
         raise CoreError(rows.without_text(source, header))
     named = [name for name in header if name]

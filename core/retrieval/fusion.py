@@ -38,10 +38,13 @@ FUSIONS: dict[str, tuple[str, Callable[[Floats], Floats], Callable[[Floats, Floa
 """label, what is done to each side over the candidates, how the two become one"""
 
 
-def fuse(dense: Floats, sparse: Floats, name: str) -> tuple[Floats, Floats, Floats]:
-    """(combined, dense part, sparse part), float32 [n] each, over the candidates of one query."""
+def fuse(dense: Floats, sparse: Floats, name: str, balance: float = 1.0) -> tuple[Floats, Floats, Floats]:
+    """(combined, dense part, sparse part), float32 [n] each, over the candidates of one query.
+
+    balance: weight of the dense part. The study's own rule has none.
+    """
     if name not in FUSIONS:
         raise CoreError(f"No combination is called “{name}”. Known: {', '.join(FUSIONS)}.")
     _, prepare, join = FUSIONS[name]
-    d, s = prepare(dense), prepare(sparse)
+    d, s = prepare(dense) * (1.0 if name == "study" else balance), prepare(sparse)
     return join(d, s).astype(np.float32), d, s

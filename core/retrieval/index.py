@@ -61,8 +61,8 @@ class Index:
     def _rows_by_conversation(self) -> dict[str, Offsets]:
         names, inverse = np.unique(np.asarray(self.conversations, dtype=object), return_inverse=True)
         order = np.argsort(inverse, kind="stable")
-        cuts = np.searchsorted(inverse[order], np.arange(1, len(names)))
-        return dict(zip(names, np.split(order.astype(np.int64), cuts), strict=True))
+        cuts = np.searchsorted(inverse[order], np.arange(len(names) + 1))
+        return {name: order[a:b].astype(np.int64) for name, a, b in zip(names, cuts, cuts[1:], strict=False)}
 
     def subset(self, conversation: str) -> Index:
         """One conversation as an index of its own, with its own document frequencies."""

@@ -33,7 +33,7 @@ def score(index: Index, query: Query, codes: Codes, modes: Sequence[Mode] = ("de
     both = "combined" in modes
     dense = dense_scores(index, codes)[rows] if both or "dense" in modes else none
     sparse = sparse_scores(index, codes, query.weighting)[rows] if both or "sparse" in modes else none
-    combined, dense_part, sparse_part = fuse(dense, sparse, query.fusion) if both else (none, none, none)
+    combined, dense_part, sparse_part = fuse(dense, sparse, query.fusion, query.balance) if both else (none, none, none)
     known: dict[Mode, Floats] = {"dense": dense, "sparse": sparse, "combined": combined}
     scores = {mode: known[mode] for mode in modes if mode in known}
     if query.lexical:
@@ -45,7 +45,8 @@ def order(scores: Floats, k: int | None = None) -> Offsets:
     """Positions of the k best, best first; equal scores keep their order, which is that of the ids."""
     if k is None or k >= len(scores):
         return np.argsort(-scores, kind="stable")
-    k = min(k, len(scores))
+    if k < 1:
+        return np.zeros(0, np.int64)
     line = np.partition(scores, len(scores) - k)[len(scores) - k]
     above = np.flatnonzero(scores > line)
     ties = np.flatnonzero(scores == line)[: k - len(above)]

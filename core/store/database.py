@@ -25,6 +25,9 @@ class _Shared:
     connection: duckdb.DuckDBPyConnection | None = None
     users: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
+    writing: threading.Lock = field(default_factory=threading.Lock)
+    """Held during a transaction: DuckDB refuses the second of two that change the same row."""
+    commits: int = 0
 
 
 _shared: dict[Path, _Shared] = {}
@@ -40,11 +43,16 @@ class Database:
             raise CoreError(f"There is no bank at {path}. Import a file to make one.")
         if self.path.is_dir():
             raise CoreError(f"{path} is a folder; a bank is one file, for example {path}/memories.duckdb.")
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as problem:
+            raise CoreError(f"{path} cannot be made: {problem.strerror}. Choose a folder of your own.") from problem
         with _registry_lock:
             self._shared = _shared.setdefault(self.path, _Shared())
-        with self.work() as cursor:
+        self._opened = False
+        with self._shared.writing, self.work() as cursor:
             _migrate(cursor, self.path)
+        self._opened = True
 
     @contextmanager
     def work(self) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -52,15 +60,19 @@ class Database:
         shared = self._shared
         with shared.lock:
             if shared.connection is None:
+                if self._opened:
+                    self.stamp()  # a bank that was deleted is not made anew, empty, behind the user's back
                 shared.connection = _connect(self.path)
-            shared.users += 1
             cursor = shared.connection.cursor()
+            shared.users += 1
         try:
             yield cursor
         except duckdb.OutOfMemoryException as problem:
             raise CoreError(f"The bank {self.path.name} needs more memory than there is: {problem}") from problem
-        except duckdb.IOException as problem:
-            raise _in_words(problem, self.path) from problem
+        except duckdb.Error as problem:
+            if isinstance(problem, duckdb.IOException) or "No space left" in str(problem):
+                raise _in_words(problem, self.path) from problem
+            raise
         finally:
             cursor.close()
             with shared.lock:
@@ -72,12 +84,13 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """One transaction: all of it is stored, or nothing; the bank's version goes up by one."""
-        with self.work() as cursor:
+        with self._shared.writing, self.work() as cursor:
             cursor.begin()
             try:
                 yield cursor
                 cursor.execute("update bank set version = version + 1")
                 cursor.commit()
+                self._shared.commits += 1
             except BaseException:
                 try:
                     cursor.rollback()
@@ -85,13 +98,16 @@ class Database:
                     pass  # a failed commit has already rolled back
                 raise
 
-    def stamp(self) -> tuple[int, int]:
-        """Size and time of change of the file: the same stamp means nobody wrote to it."""
+    def stamp(self) -> tuple[int, int, int]:
+        """The same stamp means nobody wrote to the bank: size and time of change of its file, and our own commits.
+
+        While several units of work overlap, commits lie in a journal beside the file and do not change it.
+        """
         try:
             stat = self.path.stat()
         except FileNotFoundError:
             raise CoreError(f"The bank {self.path} is gone: it was moved or deleted.") from None
-        return stat.st_size, stat.st_mtime_ns
+        return stat.st_size, stat.st_mtime_ns, self._shared.commits
 
 
 def _connect(path: Path) -> duckdb.DuckDBPyConnection:
@@ -102,7 +118,7 @@ def _connect(path: Path) -> duckdb.DuckDBPyConnection:
             connection.execute("set lock_configuration = true")
             return connection
         except duckdb.IOException as problem:
-            if "lock" not in str(problem).lower():
+            if "Could not set lock" not in str(problem):
                 raise _in_words(problem, path) from problem
             if time.monotonic() > deadline:
                 holder = re.search(r"PID (\d+)", str(problem))
@@ -117,7 +133,7 @@ def _connect(path: Path) -> duckdb.DuckDBPyConnection:
 
 def _in_words(problem: Exception, path: Path) -> CoreError:
     text = str(problem)
-    if "No space left" in text or "no space left" in text:
+    if "No space left" in text:
         return CoreError(
             f"The disk is full: the last step was not stored in {path.name}; everything before it is safe."
         )

@@ -37,9 +37,15 @@ def add_memories(cursor: Cursor, memories: Sequence[Memory]) -> tuple[int, int, 
     if not memories:
         return 0, 0, []
     hashes = [content_hash(m) for m in memories]
-    cursor.register("incoming", pa.table({"id": [m.id for m in memories], "hash": hashes}))
+    incoming = {"id": [m.id for m in memories], "prefixed": [_prefixed(m) for m in memories], "hash": hashes}
+    cursor.register("incoming", pa.table(incoming))
     known = {r[0] for r in cursor.execute("select hash from memories semi join incoming using (hash)").fetchall()}
-    taken = dict(cursor.execute("select id, source from memories semi join incoming using (id)").fetchall())
+    taken = dict(
+        cursor.execute(
+            """select id, source from memories
+               where id in (select id from incoming union all select prefixed from incoming)"""
+        ).fetchall()
+    )
     cursor.unregister("incoming")
     rows, hashes_of_rows, refused, there = [], [], [], 0
     for memory, digest in zip(memories, hashes, strict=True):
@@ -48,7 +54,7 @@ def add_memories(cursor: Cursor, memories: Sequence[Memory]) -> tuple[int, int, 
             continue
         name = memory.id
         if name in taken and taken[name] != memory.source:
-            name = f"{PurePath(memory.source).stem}/{name}"
+            name = _prefixed(memory)
         if name in taken:
             reason = f"the id “{memory.id}” already names another memory; the stored one was kept."
             refused.append(Refusal(memory.source, 0, "id", reason))
@@ -62,6 +68,10 @@ def add_memories(cursor: Cursor, memories: Sequence[Memory]) -> tuple[int, int, 
         cursor.execute(f"insert into memories ({_MEMORY}, hash) select {_MEMORY}, hash from incoming")
         cursor.unregister("incoming")
     return len(rows), there, refused
+
+
+def _prefixed(memory: Memory) -> str:
+    return f"{PurePath(memory.source).stem}/{memory.id}"
 
 
 def _memory_table(rows: Sequence[tuple[str, Memory]], hashes: list[str]) -> pa.Table:

@@ -90,9 +90,10 @@ def test_truncated_gzip(tmp_path: Path) -> None:
         read(path)
 
 
-def test_gzip_with_a_wrong_checksum(tmp_path: Path) -> None:
+@pytest.mark.parametrize("place", [-5, 10], ids=["checksum", "content"])
+def test_damaged_gzip(tmp_path: Path, place: int) -> None:
     packed = bytearray(gzip.compress(b'{"text": "one"}\n'))
-    packed[-5] ^= 1
+    packed[place] = 255 - packed[place]
     with pytest.raises(CoreError, match="cut short or damaged"):
         read(write(tmp_path / "notes.jsonl.gz", bytes(packed)))
 

@@ -54,7 +54,7 @@ def test_turns_and_questions(tmp_path: Path) -> None:
 
     assert reading == Reading(
         memories=[
-            turn("conv-1/D1:1", "Ann: Look! [image: a lake]", "Ann", 1, 0, afternoon, caption="a lake"),
+            turn("conv-1/D1:1", "Ann: Look! [a lake]", "Ann", 1, 0, afternoon, caption="a lake"),
             turn("conv-1/D1:2", "Bo: Cold.", "Bo", 1, 1, afternoon),
             turn("conv-1/D2:1", "Ann: Warm.", "Ann", 2, 2, night),
             turn("conv-1/D10:1", "Bo: Last.", "Bo", 10, 3, None),
@@ -123,7 +123,7 @@ def test_bad_turns_and_questions(tmp_path: Path) -> None:
     mine = [memory for memory in reading.memories if memory.conversation == "conv-1"]
     assert [(memory.id, memory.text, memory.position) for memory in mine] == [
         ("conv-1/D1:3", "Ann: Fine.", 2),
-        ("conv-1/D1:6", "Bo:  [image: a dog]", 5),
+        ("conv-1/D1:6", "Bo: [a dog]", 5),
         ("conv-1/D1:7", "Nobody said this.", 6),
     ]
     assert [(q.id, q.evidence) for q in reading.questions[3:]] == [("conv-1/q3", ("conv-1/D1:3",))]

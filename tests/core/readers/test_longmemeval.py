@@ -11,7 +11,7 @@ import pytest
 from core.errors import CoreError
 from core.readers import read
 from core.readers.longmemeval import held_on
-from core.types import Memory, Question, Reading
+from core.types import Memory, Question
 
 
 def case(**changes: Any) -> dict[str, Any]:
@@ -73,7 +73,12 @@ def test_abstention_has_no_evidence(tmp_path: Path) -> None:
 
 
 def test_a_refused_turn_is_no_evidence(tmp_path: Path) -> None:
-    sessions = [[{"role": "user", "content": "a\0b", "has_answer": True}], "nonsense", [7]]
+    sessions = [
+        [{"role": "user", "content": "a\0b", "has_answer": True}],
+        "nonsense",
+        [7],
+        [{"role": "user", "content": "b", "has_answer": "no"}],
+    ]
     reading = read(write(tmp_path / "mini.json.gz", [case(haystack_sessions=sessions)]))
     assert reading.questions[0].evidence == ()
     assert [refused.field for refused in reading.refused] == ["content", "content"]
@@ -132,7 +137,3 @@ def test_found_among_lines(tmp_path: Path) -> None:
     reading = read(path)
     assert [question.id for question in reading.questions] == ["e47", "z"]
     assert [(refused.line, refused.field) for refused in reading.refused] == [(1, "content"), (2, ""), (3, "content")]
-
-
-def test_reading_is_plain(tmp_path: Path) -> None:
-    assert isinstance(read(write(tmp_path / "mini.json.gz", [case()])), Reading)

@@ -109,10 +109,10 @@ def test_positions_run_within_their_conversation() -> None:
 
 def test_same_row_again_is_kept_and_equal() -> None:
     row = {"id": "a", "text": "same"}
-    reading = rows(row, {"id": "b", "text": "between"}, row, {"id": "c", "text": "after"})
+    reading = rows({"text": "before"}, row, {"id": "b", "text": "between"}, row, {"id": "c", "text": "after"})
     assert reading.refused == []
-    assert reading.memories[2] == reading.memories[0]
-    assert [memory.position for memory in reading.memories] == [0, 1, 0, 2]
+    assert reading.memories[3] == reading.memories[1]
+    assert [memory.position for memory in reading.memories] == [0, 1, 2, 1, 3]
 
 
 def test_same_id_with_another_text_is_refused() -> None:

@@ -124,9 +124,12 @@ def test_csv_with_two_columns_of_one_name(tmp_path: Path) -> None:
         read(write(tmp_path / "a.csv", "text,mood,mood\none,a,b\n"))
 
 
-@pytest.mark.parametrize("content", ["text,role\n", "\n\n"])
-def test_csv_without_rows(tmp_path: Path, content: str) -> None:
-    with pytest.raises(CoreError, match=r"^a\.csv "):
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [(b"text,role\n", "holds no rows"), (b"\n\n", "is empty"), (gzip.compress(b""), "is empty")],
+)
+def test_csv_without_rows(tmp_path: Path, content: bytes, said: str) -> None:
+    with pytest.raises(CoreError, match=rf"^a\.csv {said}"):
         read(write(tmp_path / "a.csv", content))
 
 
@@ -156,13 +159,13 @@ def test_parquet(tmp_path: Path) -> None:
 
 
 def test_parquet_over_several_batches_and_row_groups(tmp_path: Path) -> None:
-    texts = [f"memory {i}" for i in range(150_000)]
-    texts[140_000] = ""
+    texts = [f"memory {i}" for i in range(70_000)]
+    texts[66_000] = ""
     path = tmp_path / "a.parquet"
-    pq.write_table(pa.table({"text": texts}), path, row_group_size=50_000)  # type: ignore[no-untyped-call]
+    pq.write_table(pa.table({"text": texts}), path, row_group_size=30_000)  # type: ignore[no-untyped-call]
     reading = read(path)
-    assert (len(reading.memories), reading.memories[-1].id) == (149_999, "a/150000")
-    assert [(refused.line, refused.field) for refused in reading.refused] == [(140_001, "text")]
+    assert (len(reading.memories), reading.memories[-1].id) == (69_999, "a/70000")
+    assert [(refused.line, refused.field) for refused in reading.refused] == [(66_001, "text")]
 
 
 def test_parquet_dates_with_a_zone_and_days(tmp_path: Path) -> None:

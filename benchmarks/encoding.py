@@ -1,0 +1,35 @@
+"""Tokens per second of a whole encode, beside the bare forward pass of the same truncated model, in one run.
+
+python benchmarks/encoding.py
+"""
+
+from __future__ import annotations
+
+from common import best_of, certificate
+
+from core.demo import demo_readings
+from core.encoding.engines import Engine
+
+
+def main() -> None:
+    certificate()
+    engine = Engine.named("minilm")
+    engine.load()
+    model = engine._parts()[0]
+    texts = [m.text for reading in demo_readings() for m in reading.memories] * 3
+    tokens = model.tokenize(texts)
+    n = int(tokens.text_indptr[-1])
+
+    def bare() -> None:
+        for _ in model.states(tokens):
+            pass
+
+    bare_seconds = best_of(3, bare)
+    whole_seconds = best_of(3, lambda: engine.encode(texts))
+    print(f"{len(texts)} memories, {n:,} tokens, {model.dtype}".replace("torch.", ""))
+    print(f"bare forward pass          {n / bare_seconds:8,.0f} tokens/s")
+    print(f"encode (SAE, pooling, all) {n / whole_seconds:8,.0f} tokens/s   {bare_seconds / whole_seconds:.2f} of the bare pass")
+
+
+if __name__ == "__main__":
+    main()
