@@ -43,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return OK
 
 
-# --- commands: each returns what --json prints, and the lines a person reads -------------------------------------------
+# --- commands: each returns what --json prints, and the lines a person reads ------------------------------------------
 
 
 def _import(a: argparse.Namespace) -> tuple[Any, list[str]]:
@@ -162,7 +162,7 @@ def _evaluate(a: argparse.Namespace) -> tuple[Any, list[str]]:
     for refusal in imported.refused:
         print(f"refused: {refusal}", file=sys.stderr)
     settings = Query("", weighting=a.weighting, fusion=a.fusion)
-    report = _drawn(bank.evaluate(settings, a.categories.split(",") if a.categories else None))
+    report = _drawn(bank.evaluate(settings, [c.strip() for c in a.categories.split(",")] if a.categories else None))
     report["provenance"] |= {"data": file.name, "data_sha256": data_hash, "categories": a.categories, "learnt_on": []}
     names = ("recall@5", "recall@10", "recall@20", "ndcg@10", "mrr")
     lines = [

@@ -1,4 +1,4 @@
-"""MemoryBank: memories in, latents stored, memories recalled and explained. A table of contents; the work is elsewhere."""
+"""MemoryBank: memories in, latents stored, memories recalled and explained. A table of contents, no more."""
 
 from __future__ import annotations
 
@@ -339,11 +339,9 @@ class MemoryBank:
             "sae": about.get("sae", ""),
             "fingerprint": self.engine.fingerprint,
         }
-        return stamp if query is None else stamp | {
-            "weighting": query.weighting,
-            "fusion": query.fusion,
-            "balance": query.balance,
-        }
+        if query is not None:
+            stamp |= {"weighting": query.weighting, "fusion": query.fusion, "balance": query.balance}
+        return stamp
 
 
 def _batches(texts: Sequence[str]) -> Iterable[tuple[int, int]]:

@@ -1,4 +1,4 @@
-"""The demo bank: narratives and a dialogue written for this product, shipped with their codes, so that no model is needed."""
+"""The demo bank: narratives and a dialogue written for this product, with their codes, so that no model is needed."""
 
 from __future__ import annotations
 

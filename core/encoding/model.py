@@ -1,4 +1,4 @@
-"""One forward pass of any transformers model: the token states at one hook, and their mean where that is the embedding."""
+"""One forward pass of any transformers model: token states at one hook, and their mean where that is the embedding."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ def weight_files(folder: Path) -> list[Path]:
 
 
 def digest(files: Iterable[Path]) -> str:
-    """SHA-256 over the contents of files. Remembered by path, size and time of change, since reading 100 MB takes a while."""
+    """SHA-256 over the contents of files, remembered by path, size and time of change: 100 MB take a while to read."""
     known_path = cache_folder() / "digests.json"
     try:
         known: dict[str, str] = json.loads(known_path.read_text())

@@ -68,7 +68,7 @@ def _saturated(index: Index, codes: Codes) -> Floats:
 def _saturated_query(index: Index, codes: Codes) -> Floats:
     """ln(1 + s), times the latent's inverse document frequency."""
     values = np.log1p(codes.sum / _scale(index)) * inverse_document_frequency(index)[codes.latents]
-    return values.astype(np.float32)
+    return np.asarray(values, dtype=np.float32)
 
 
 WEIGHTINGS: dict[str, Weighting] = {
@@ -86,7 +86,10 @@ def weighting(name: str) -> Weighting:
 
 def dense_scores(index: Index, query: Codes) -> Floats:
     """float32 [n], cosine of unit vectors."""
-    return index.codes.dense @ query.dense[0] if len(index) else np.zeros(0, np.float32)
+    if not len(index):
+        return np.zeros(0, np.float32)
+    # Row by row: a product of BLAS gives equal rows scores that differ in the last bit, and ties would be lost.
+    return np.asarray(np.vecdot(index.codes.dense, query.dense[0]), dtype=np.float32)
 
 
 def sparse_scores(index: Index, query: Codes, name: str) -> Floats:

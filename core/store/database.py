@@ -6,7 +6,7 @@ import re
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -92,10 +92,8 @@ class Database:
                 cursor.commit()
                 self._shared.commits += 1
             except BaseException:
-                try:
+                with suppress(duckdb.Error):  # a failed commit has already rolled back
                     cursor.rollback()
-                except duckdb.Error:
-                    pass  # a failed commit has already rolled back
                 raise
 
     def stamp(self) -> tuple[int, int, int]:
@@ -124,7 +122,8 @@ def _connect(path: Path) -> duckdb.DuckDBPyConnection:
                 holder = re.search(r"PID (\d+)", str(problem))
                 who = f"process {holder[1]}" if holder else "another process"
                 raise BankBusy(
-                    f"The bank {path.name} is being written by {who}. Nothing was changed; try again when it has finished."
+                    f"The bank {path.name} is being written by {who}. "
+                    "Nothing was changed; try again when it has finished."
                 ) from problem
             time.sleep(0.05)
         except duckdb.Error as problem:

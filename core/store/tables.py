@@ -130,6 +130,7 @@ def memory_rows(cursor: Cursor) -> pa.Table:
 
 def add_questions(cursor: Cursor, questions: Sequence[Question]) -> None:
     """A question with a known id replaces the stored one: files are corrected, and evidence is theirs."""
+    questions = list({q.id: q for q in questions}.values())
     if not questions:
         return
     names = ("id", "text", "conversation", "evidence", "answer", "category", "source")
@@ -159,8 +160,8 @@ def add_engine(cursor: Cursor, fingerprint: str, name: str, codes: Codes, about:
         )
     elif known != (codes.d, codes.n_latents):
         raise EngineMismatch(
-            f"Engine {name} gives {codes.d} dense numbers and {codes.n_latents} latents, but this bank's codes under the "
-            f"same fingerprint {fingerprint} have {known[0]} and {known[1]}. Nothing was stored."
+            f"Engine {name} gives {codes.d} dense numbers and {codes.n_latents} latents, but this bank's codes under "
+            f"the same fingerprint {fingerprint} have {known[0]} and {known[1]}. Nothing was stored."
         )
 
 
