@@ -212,14 +212,14 @@ class MemoryBank:
         return self.engine.warm or text in self._queries or bool(self._stored_queries([text]))
 
     def encode_query(self, text: str) -> Codes:
-        """The codes of a query, one row: remembered, stored with the bank, or made now."""
+        """The codes of a query, one row in one part: remembered, stored with the bank, or made now."""
         if not text.strip():
             raise CoreError("The query is empty: type a few words.")
         with self._lock:
             known = self._queries.get(text)
         if known is None:
             stored = {} if self.engine.warm else self._stored_queries([text])
-            known = stored[text] if text in stored else self.engine.encode([text], query=True)
+            known = stored[text] if text in stored else self.engine.encode([text], query=True).merged()
             with self._lock:
                 self._queries[text] = known
                 while len(self._queries) > QUERIES_REMEMBERED:
@@ -236,7 +236,7 @@ class MemoryBank:
         stored = self._stored_queries(wanted)
         missing = [text for text in wanted if text not in stored]
         for start, stop in _batches(missing):
-            codes = self.engine.encode(missing[start:stop], query=True)
+            codes = self.engine.encode(missing[start:stop], query=True).merged()
             with self._database.write() as cursor:
                 tables.add_engine(cursor, self.engine.fingerprint, self.engine.name, codes, self.engine.about)
                 tables.add_query_codes(cursor, self.engine.fingerprint, missing[start:stop], codes)
@@ -246,7 +246,7 @@ class MemoryBank:
     def search(self, query: Query, also: tuple[str, ...] = ()) -> Hits:
         """The memories that stand out for a query in any mode; ``also`` names memories to place in any case."""
         started = time.perf_counter()
-        codes = self.encode_query(query.text)
+        codes = self._asked(query)
         encoded = time.perf_counter()
         hits = rank(self.index(), query, codes, also)
         ranked = time.perf_counter()
@@ -262,7 +262,15 @@ class MemoryBank:
             raise CoreError(
                 f"“{memory_id}” is not part of conversation “{query.conversation}”, which the query asks for."
             )
-        return explaining.explain(index, query, self.encode_query(query.text), memory)
+        return explaining.explain(index, query, self._asked(query), memory)
+
+    def _asked(self, query: Query) -> Codes:
+        """The codes of a query's words; none where it is made of latents alone."""
+        width = self.index().codes.n_latents
+        for latent in (*(term.latent for term in query.terms), *query.muted):
+            if not 0 <= latent < width:
+                raise CoreError(f"Latent {latent} does not exist: this dictionary has {width:,} (0–{width - 1}).")
+        return Codes.empty() if query.terms and not query.text.strip() else self.encode_query(query.text)
 
     def similar(self, memory_id: str, k: int = 10, mode_query: Query | None = None) -> Hits:
         """The memories nearest to one of the bank, in every mode; itself is among them."""
@@ -271,7 +279,7 @@ class MemoryBank:
         if row is None:
             raise CoreError(f"“{memory_id}” has no codes of engine {self.engine.name} yet: encode the bank first.")
         query = replace(mode_query or Query(""), text=index.texts[row], k=k + 1)
-        return rank(index, query, index.codes.take([row]), (memory_id,))
+        return rank(index, query, index.codes.take([row]).merged(), (memory_id,))
 
     def evaluate(
         self, settings: Query | None = None, categories: Sequence[str] | None = None
@@ -285,15 +293,15 @@ class MemoryBank:
         yield Progress(0, len(questions), "encoding the questions")
         codes = self.store_queries([q.text for q in questions])
         report = yield from running.evaluate(
-            self.index(), questions, codes, lambda text: self.engine.encode([text], query=True), settings
+            self.index(), questions, codes, lambda text: self.engine.encode([text], query=True).merged(), settings
         )
         return report | {"provenance": self.provenance(settings)}
 
     def codes(self, memory_id: str) -> Codes | None:
-        """The stored codes of one memory, one row; None where it has none yet."""
+        """The stored codes of one memory, its parts made one; None where it has none yet."""
         index = self.index()
         row = index.row(memory_id)
-        return None if row is None else index.codes.take([row])
+        return None if row is None else index.codes.take([row]).merged()
 
     def trace(self, memory_id: str) -> TokenTrace:
         """Every latent at every token of a memory, computed now."""

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import numpy as np
 
-from core.encoding.pooling import pool
+from core.encoding.pooling import cut, pool
 from core.encoding.weights import digest, locate, weight_files
 from core.errors import CoreError, EngineMissing
 from core.settings import ASSETS
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 CODE_FORMAT = 1
 """Raised when the same weights would give other codes."""
+PART_TOKENS = 96
+"""A longer text is scored by its best part: about 400 characters, a paragraph."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +115,7 @@ class Engine:
                 "dense": dense,
                 "prefixes": [spec.document_prefix, spec.query_prefix],
                 "mask": "special tokens",
-                "pooling": "max, sum",
+                "pooling": f"max, sum over parts of {PART_TOKENS} tokens",
             }
             self._fingerprint = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
         return self._fingerprint
@@ -207,7 +209,8 @@ def encode_with(model: TokenModel, dictionary: Dictionary, texts: list[str], den
     text_indptr = tokens.text_indptr
     sums = np.zeros((len(texts), model.d_in), np.float32) if dense is None else None
     token, latent, value, residual, variance = _activations(model, dictionary, tokens, int(text_indptr[-1]), sums)
-    pooled = pool(text_indptr, token, latent, value, dictionary.n_latents)
+    part_indptr, part_start, part_tokens = cut(text_indptr, PART_TOKENS)
+    pooled = pool(part_tokens, token, latent, value, dictionary.n_latents)
     kept = ~tokens.special
     token_text = np.repeat(np.arange(len(texts)), np.diff(text_indptr))
 
@@ -217,11 +220,13 @@ def encode_with(model: TokenModel, dictionary: Dictionary, texts: list[str], den
     return Codes(
         dense if dense is not None else unit(cast(Floats, sums)),
         dictionary.n_latents,
+        part_indptr,
+        part_start,
         pooled.indptr,
         pooled.latents,
         pooled.max,
         pooled.sum,
-        pooled.peak,
+        pooled.peak + np.repeat(part_start, np.diff(pooled.indptr)),
         text_indptr,
         tokens.start[kept],
         tokens.end[kept],

@@ -1,4 +1,4 @@
-"""Tokens to one sparse code per memory."""
+"""Tokens to sparse codes: one row for a short text, one for each part of a long one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from core.types import Floats, Ints, Offsets
 
 @dataclass(frozen=True, slots=True)
 class Pooled:
-    """One CSR row per text; see ``core.types.Codes`` for the arrays."""
+    """One CSR row per part; see ``core.types.Codes`` for the arrays. Peaks count from the part's first token."""
 
     indptr: Offsets
     latents: Ints
@@ -21,10 +21,10 @@ class Pooled:
 
 
 def pool(token_indptr: Offsets, token: Offsets, latent: Ints, value: Floats, n_latents: int) -> Pooled:
-    """Strongest and summed activation of each latent over the tokens of each text.
+    """Strongest and summed activation of each latent over the tokens of each part.
 
-    token_indptr: int64 [n + 1], the tokens of each text. token, latent, value: one entry per activation > 0, in any
-    order; token counts over all texts. Equal maxima: the first token is the peak.
+    token_indptr: int64 [r + 1], the tokens of each part. token, latent, value: one entry per activation > 0, in any
+    order; token counts over all parts. Equal maxima: the first token is the peak.
     """
     n = len(token_indptr) - 1
     text = np.searchsorted(token_indptr, token, side="right") - 1
@@ -42,3 +42,18 @@ def pool(token_indptr: Offsets, token: Offsets, latent: Ints, value: Floats, n_l
         summed.astype(np.float32),
         (token[strongest] - token_indptr[rows]).astype(np.int32),
     )
+
+
+def cut(text_indptr: Offsets, longest: int) -> tuple[Offsets, Ints, Offsets]:
+    """Cut texts of more than ``longest`` tokens into the fewest parts of equal length that are not longer.
+
+    text_indptr: int64 [n + 1], the tokens of each text. Returns (part_indptr [n + 1], part_start [r] within the text,
+    token_indptr [r + 1] of the parts).
+    """
+    tokens = np.diff(text_indptr)
+    n_parts = np.maximum(1, -(-tokens // longest))
+    part_indptr = np.concatenate([[0], np.cumsum(n_parts)]).astype(np.int64)
+    within = np.arange(part_indptr[-1]) - np.repeat(part_indptr[:-1], n_parts)
+    start = within * np.repeat(tokens, n_parts) // np.repeat(n_parts, n_parts)
+    token_indptr = np.append(start + np.repeat(text_indptr[:-1], n_parts), text_indptr[-1])
+    return part_indptr, start.astype(np.int32), token_indptr.astype(np.int64)

@@ -26,7 +26,7 @@ class Index:
     fingerprint: str
     version: int
     document_frequency: Ints
-    """int32 [m], memories in which a latent fires."""
+    """int32 [m], parts of memories in which a latent fires."""
     _derived: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
     """What a weighting computes once from the codes; never anything else."""
 
@@ -77,10 +77,10 @@ class Index:
         )  # fmt: skip
 
     def postings(self, name: str, values: Callable[[], Floats]) -> sparse.csc_array:
-        """The memories of each latent, [n, m] by column, with one weighting's value of each activation."""
+        """The parts of each latent, [r, m] by column, with one weighting's value of each activation."""
 
         def make() -> sparse.csc_array:
-            shape = (len(self), self.codes.n_latents)
+            shape = (self.codes.n_parts, self.codes.n_latents)
             return sparse.csr_array((values(), self.codes.latents, self.codes.indptr), shape=shape).tocsc()
 
         return self.derived(f"postings {name}", make)

@@ -13,7 +13,7 @@ import numpy as np
 
 from core.errors import CoreError
 from core.retrieval.index import Index
-from core.types import Codes, Floats
+from core.types import Codes, Floats, Ints, Query
 
 K1, B = 1.2, 0.75
 """BM25's saturation and length normalisation (Robertson and Zaragoza 2009), as in most search engines."""
@@ -27,18 +27,20 @@ class Weighting:
     """What the page calls it."""
     memory_values: Callable[[Index, Codes], Floats]
     query_values: Callable[[Index, Codes], Floats]
+    term_values: Callable[[Index, Ints], Floats]
+    """What a term of weight 1 puts into the query, for some latents."""
 
 
 def inverse_document_frequency(index: Index) -> Floats:
     """float32 [m], ln(1 + (n − df + ½) / (df + ½)): BM25's, never negative."""
-    n, df = len(index), index.document_frequency
+    n, df = index.codes.n_parts, index.document_frequency
     return index.derived("idf", lambda: np.log1p((n - df + 0.5) / (df + 0.5)).astype(np.float32))
 
 
 def _norm(codes: Codes, values: Floats) -> Floats:
     """Length of each text's row, repeated for each of its activations."""
     lengths = np.diff(codes.indptr)
-    squared = np.bincount(np.repeat(np.arange(len(codes)), lengths), weights=values**2, minlength=len(codes))
+    squared = np.bincount(np.repeat(np.arange(codes.n_parts), lengths), weights=values**2, minlength=codes.n_parts)
     return np.repeat(np.sqrt(np.maximum(squared, 1e-12)), lengths).astype(np.float32)
 
 
@@ -58,11 +60,11 @@ def _scale(index: Index) -> float:
 
 def _saturated(index: Index, codes: Codes) -> Floats:
     """Summed activation, saturated: s (k1 + 1) / (s + k1 (1 − b + b · tokens / mean tokens))."""
-    tokens = np.diff(codes.token_indptr)
-    mean_tokens = np.diff(index.codes.token_indptr).mean() if len(index) else 1.0
-    length = np.repeat(1 - B + B * tokens / max(mean_tokens, 1e-9), np.diff(codes.indptr))
+    mean_tokens = index.derived("mean tokens", lambda: float(index.codes.part_tokens.mean()) if len(index) else 1.0)
+    length = np.repeat(1 - B + B * codes.part_tokens / max(mean_tokens, 1e-9), np.diff(codes.indptr))
     s = codes.sum / _scale(index)
-    return (s * (K1 + 1) / (s + K1 * length)).astype(np.float32)
+    saturated: Floats = (s * (K1 + 1) / (s + K1 * length)).astype(np.float32)
+    return saturated
 
 
 def _saturated_query(index: Index, codes: Codes) -> Floats:
@@ -71,10 +73,23 @@ def _saturated_query(index: Index, codes: Codes) -> Floats:
     return np.asarray(values, dtype=np.float32)
 
 
+def _maxima(_index: Index, codes: Codes) -> Floats:
+    return codes.max
+
+
+def _idf_of(index: Index, latents: Ints) -> Floats:
+    return inverse_document_frequency(index)[latents]
+
+
+def _one(_index: Index, latents: Ints) -> Floats:
+    return np.ones(len(latents), np.float32)
+
+
 WEIGHTINGS: dict[str, Weighting] = {
-    "saturated": Weighting("Saturated sums × IDF", _saturated, _saturated_query),
-    "cosine": Weighting("Cosine of maxima", _cosine_of_maxima, _cosine_of_maxima),
-    "cosine_idf": Weighting("Cosine of maxima × IDF", _cosine_of_weighted_maxima, _cosine_of_weighted_maxima),
+    "saturated": Weighting("Saturated sums × IDF", _saturated, _saturated_query, _idf_of),
+    "cosine": Weighting("Cosine of maxima (the study’s)", _cosine_of_maxima, _cosine_of_maxima, _one),
+    "cosine_idf": Weighting("Cosine of maxima × IDF", _cosine_of_weighted_maxima, _cosine_of_weighted_maxima, _idf_of),
+    "activation": Weighting("Strongest activation, as it is", _maxima, _maxima, _one),
 }
 
 
@@ -85,18 +100,38 @@ def weighting(name: str) -> Weighting:
 
 
 def dense_scores(index: Index, query: Codes) -> Floats:
-    """float32 [n], cosine of unit vectors."""
-    if not len(index):
-        return np.zeros(0, np.float32)
+    """float32 [n], cosine of unit vectors; 0 where the query has no words."""
+    if not len(index) or not len(query):
+        return np.zeros(len(index), np.float32)
     # Row by row: a product of BLAS gives equal rows scores that differ in the last bit, and ties would be lost.
     return np.asarray(np.vecdot(index.codes.dense, query.dense[0]), dtype=np.float32)
 
 
-def sparse_scores(index: Index, query: Codes, name: str) -> Floats:
-    """float32 [n], query values · memory values over the latents that fire on both sides."""
-    chosen = weighting(name)
+def query_vector(index: Index, query: Query, codes: Codes) -> tuple[Ints, Floats]:
+    """(latents, values) of a query: what its words fire, without the muted ones, and its terms.
+
+    codes: the words' codes, one row in one part; none where the query has no words.
+    """
+    chosen = weighting(query.weighting)
+    if not query.terms and not query.muted:
+        return codes.latents, chosen.query_values(index, codes)
+    vector = np.zeros(index.codes.n_latents, np.float32)
+    if len(codes):
+        vector[codes.latents] = chosen.query_values(index, codes)
+    vector[list(query.muted)] = 0
+    latents = np.asarray([term.latent for term in query.terms], np.int32)
+    weights = np.asarray([term.weight for term in query.terms], np.float32)
+    np.add.at(vector, latents, weights * chosen.term_values(index, latents))
+    (fired,) = np.nonzero(vector)
+    return fired.astype(np.int32), vector[fired]
+
+
+def sparse_scores(index: Index, query: Query, codes: Codes) -> Floats:
+    """float32 [n], query values · memory values over the latents of both sides, of each memory's best part."""
     if not len(index):
         return np.zeros(0, np.float32)
-    postings = index.postings(name, lambda: chosen.memory_values(index, index.codes))
-    columns = postings[:, query.latents]
-    return np.asarray(columns @ chosen.query_values(index, query), dtype=np.float32)
+    chosen = weighting(query.weighting)
+    latents, values = query_vector(index, query, codes)
+    postings = index.postings(query.weighting, lambda: chosen.memory_values(index, index.codes))
+    of_parts = np.asarray(postings[:, latents] @ values, dtype=np.float32)
+    return np.maximum.reduceat(of_parts, index.codes.part_indptr[:-1])

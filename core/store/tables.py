@@ -20,7 +20,7 @@ Cursor = duckdb.DuckDBPyConnection
 _MEMORY = "id, text, role, conversation, session, position, created, category, source, meta"
 _LISTS = ("latents", "max", "sum", "peak")
 _TOKEN_LISTS = ("token_start", "token_end")
-_CODE = "dense, latents, max, sum, peak, token_start, token_end, n_active, residual, variance"
+_CODE = "dense, part_start, part_latents, latents, max, sum, peak, token_start, token_end, n_active, residual, variance"
 
 
 # --- memories ---------------------------------------------------------------------------------------------------------
@@ -231,7 +231,8 @@ def code_sums(cursor: Cursor, fingerprint: str) -> dict[str, float]:
     """What the health of an engine on this bank is computed from."""
     row = cursor.execute(
         """select count(*), coalesce(sum(len(token_start)), 0), coalesce(sum(n_active), 0),
-                  coalesce(sum(residual), 0), coalesce(sum(variance), 0), coalesce(sum(len(latents)), 0),
+                  coalesce(sum(residual), 0), coalesce(sum(variance), 0),
+                  coalesce(sum(len(list_distinct(latents))), 0),
                   (select count(distinct l) from (select unnest(latents) as l from codes where engine = ?1))
            from codes where engine = ?1""",
         [fingerprint],
@@ -263,9 +264,15 @@ def _first(cursor: Cursor, query: str, parameters: Sequence[Any]) -> tuple[Any, 
 
 
 def code_table(codes: Codes) -> pa.Table:
-    """One row per text, with list columns: a CSR matrix as DuckDB and Parquet keep it."""
+    """One row per text, with list columns: a CSR matrix as DuckDB and Parquet keep it.
+
+    ``part_latents`` says how many of a text's latents each of its parts has.
+    """
     columns = {"dense": _lists(np.arange(len(codes) + 1, dtype=np.int64) * codes.d, codes.dense.ravel())}
-    columns |= {name: _lists(codes.indptr, getattr(codes, name)) for name in _LISTS}
+    text_indptr = codes.indptr[codes.part_indptr]
+    columns |= {name: _lists(text_indptr, getattr(codes, name)) for name in _LISTS}
+    columns["part_start"] = _lists(codes.part_indptr, codes.part_start)
+    columns["part_latents"] = _lists(codes.part_indptr, np.diff(codes.indptr).astype(np.int32))
     columns |= {name: _lists(codes.token_indptr, getattr(codes, name)) for name in _TOKEN_LISTS}
     columns |= {name: pa.array(getattr(codes, name)) for name in ("n_active", "residual", "variance")}
     return pa.table(columns)
@@ -273,15 +280,18 @@ def code_table(codes: Codes) -> pa.Table:
 
 def codes_of(table: pa.Table, n_latents: int) -> Codes:
     """The inverse of ``code_table``, without a loop over rows."""
-    indptr, latents = _flat(table, "latents", np.int32)
+    part_indptr, part_latents = _flat(table, "part_latents", np.int32)
+    indptr = np.concatenate([[0], np.cumsum(part_latents, dtype=np.int64)]).astype(np.int64)
     token_indptr, token_start = _flat(table, "token_start", np.int32)
     _, dense = _flat(table, "dense", np.float32)
     scalar = {name: table[name].to_numpy() for name in ("n_active", "residual", "variance")}
     return Codes(
         dense.reshape(len(table), -1) if len(table) else np.zeros((0, 0), np.float32),
         n_latents,
+        part_indptr,
+        _flat(table, "part_start", np.int32)[1],
         indptr,
-        latents,
+        _flat(table, "latents", np.int32)[1],
         _flat(table, "max", np.float32)[1],
         _flat(table, "sum", np.float32)[1],
         _flat(table, "peak", np.int32)[1],

@@ -1,0 +1,89 @@
+"""What would have been recalled instead: rankings compared, and the smallest edit that brings a memory back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy import stats
+
+from core.retrieval.index import Index
+from core.retrieval.rank import order, ranks_of
+from core.retrieval.similarity import query_vector, sparse_scores, weighting
+from core.types import Codes, Floats, Ints, Offsets, Query, Term
+
+
+def overlap_at_k(a: Floats, b: Floats, k: int) -> float:
+    """Share of the k best that two score vectors have in common, 0–1."""
+    k = min(k, len(a))
+    return len(np.intersect1d(order(a, k), order(b, k))) / k if k else 1.0
+
+
+def kendall_tau(a: Floats, b: Floats) -> float:
+    """Kendall's τ-b of two score vectors over the same candidates, −1 to 1; 0 where one of them is constant."""
+    tau = float(stats.kendalltau(a, b).statistic) if len(a) > 1 else 0.0
+    return tau if np.isfinite(tau) else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Flip:
+    """An edit of one latent that brings a memory into the first k of the sparse mode."""
+
+    term: Term
+    """Added to the query's terms."""
+    rank: int
+    """The memory's rank after the edit."""
+
+
+def minimal_flips(index: Index, query: Query, codes: Codes, memory_id: str, most: int = 3) -> list[Flip]:
+    """The smallest single-latent edits that bring a memory into the first k, smallest first; none where none does.
+
+    A plus on a latent that the memory fires more than those ahead of it, or a minus on one that they fire and it does
+    not. Each candidate edit is checked by ranking again, so what is returned is true, though two latents together may
+    do it with less. Empty when the memory is among the first k already.
+    """
+    row = index.row(memory_id)
+    rows = index.candidates(query.conversation)
+    scores = sparse_scores(index, query, codes)[rows]
+    here = int(np.searchsorted(rows, -1 if row is None else row))
+    if row is None or here >= len(rows) or rows[here] != row:
+        return []
+    rank = int(ranks_of(scores, np.asarray([here]))[0])
+    if rank <= query.k:
+        return []
+    ahead = order(scores, rank - 1)
+    latents, deltas = _deltas_needed(index, query, codes, rows[[here, *ahead]], scores[[here, *ahead]])
+    flips: list[Flip] = []
+    for i in np.argsort(np.abs(deltas), kind="stable")[: 4 * most]:
+        if len(flips) == most or not np.isfinite(deltas[i]):
+            break
+        term = Term(int(latents[i]), float(deltas[i]) * 1.001)
+        edited = replace(query, terms=(*query.terms, term))
+        after = int(ranks_of(sparse_scores(index, edited, codes)[rows], np.asarray([here]))[0])
+        if after <= query.k:
+            flips.append(Flip(term, after))
+    return flips
+
+
+def _deltas_needed(index: Index, query: Query, codes: Codes, rows: Offsets, scores: Floats) -> tuple[Ints, Floats]:
+    """(latents, the least change of each one's weight after which the first row passes enough of the others, else ∞).
+
+    rows, scores: the memory, and those ahead of it. Looked at are the latents that the memory or the query fires; each
+    memory counts as one part, since the edit is checked by ranking anyway.
+    """
+    chosen = weighting(query.weighting)
+    asked, _ = query_vector(index, query, codes)
+    latents = np.union1d(asked, index.codes.take(rows[:1]).latents).astype(np.int32)
+    postings = index.postings(query.weighting, lambda: chosen.memory_values(index, index.codes))
+    of_parts = postings[:, latents].toarray()
+    values = np.maximum.reduceat(of_parts, index.codes.part_indptr[:-1], axis=0)[rows]
+    advantage = (values[0] - values[1:]) * chosen.term_values(index, latents)
+    must_pass = len(rows) - query.k
+    with np.errstate(divide="ignore", invalid="ignore"):
+        needed = np.abs((scores[1:] - scores[0])[:, None] / advantage)
+    best = np.full(len(latents), np.inf, np.float32)
+    for sign in (1, -1):
+        signed = np.where(np.sign(advantage) == sign, needed, np.inf)
+        least = np.partition(signed, must_pass - 1, axis=0)[must_pass - 1]
+        best = np.where(least < np.abs(best), sign * least, best)
+    return latents, best
