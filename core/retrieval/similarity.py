@@ -15,8 +15,11 @@ from core.errors import CoreError
 from core.retrieval.index import Index
 from core.types import Codes, Floats, Ints, Query
 
-K1, B = 1.2, 0.75
-"""BM25's saturation and length normalisation (Robertson and Zaragoza 2009), as in most search engines."""
+K1, B = 0.5, 0.75
+"""BM25's saturation and length normalisation (Robertson and Zaragoza 2009).
+
+k1 is lower than the usual 1.2 of words: that a latent fires tells more than how often.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +71,8 @@ def _saturated(index: Index, codes: Codes) -> Floats:
 
 
 def _saturated_query(index: Index, codes: Codes) -> Floats:
-    """ln(1 + s), times the latent's inverse document frequency."""
-    values = np.log1p(codes.sum / _scale(index)) * inverse_document_frequency(index)[codes.latents]
+    """Strongest activation, times the latent's inverse document frequency."""
+    values = codes.max / _scale(index) * inverse_document_frequency(index)[codes.latents]
     return np.asarray(values, dtype=np.float32)
 
 
@@ -128,9 +131,9 @@ def query_vector(index: Index, query: Query, codes: Codes) -> tuple[Ints, Floats
 
 def sparse_scores(index: Index, query: Query, codes: Codes) -> Floats:
     """float32 [n], query values · memory values over the latents of both sides, of each memory's best part."""
+    chosen = weighting(query.weighting)
     if not len(index):
         return np.zeros(0, np.float32)
-    chosen = weighting(query.weighting)
     latents, values = query_vector(index, query, codes)
     postings = index.postings(query.weighting, lambda: chosen.memory_values(index, index.codes))
     of_parts = np.asarray(postings[:, latents] @ values, dtype=np.float32)

@@ -32,6 +32,7 @@ HELD_OUT_EVERY = 50
 PIECES_PER_CHUNK = 1024
 BUFFER_TOKENS = 131_072
 HELD_OUT_TOKENS = 60_000
+CHECKPOINT_SECONDS = 120
 ENCODER_START = 0.3
 """Length of an encoder column at the start: latents of near directions overlap, so that 1 would overshoot."""
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # of <malloc.h>
@@ -108,8 +109,9 @@ def train(spec: EngineSpec, corpus: Path, plan: TrainingPlan, out: Path) -> Gene
         if trainer.n_training_steps % 20 == 0:
             loss = float(step.losses["mse_loss"].detach())
             dead = int(trainer.dead_neurons.sum())
-            yield Progress(trainer.n_training_samples, plan.tokens, f"loss {loss:.4f}, {dead} latents dead")
-        if time.monotonic() - last_saved > 120:
+            done = min(trainer.n_training_samples, plan.tokens)
+            yield Progress(done, plan.tokens, f"loss {loss:.4f}, {dead} latents dead")
+        if time.monotonic() - last_saved > CHECKPOINT_SECONDS:
             last_saved = time.monotonic()
             spent = position["seconds"] + last_saved - started
             _checkpoint(trainer, folder, {"chunks": stream.chunks, "seconds": spent})

@@ -1,0 +1,161 @@
+"""Plain arrays give what sae-lens gives, for every architecture that it saves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.errors import CoreError, EngineMissing
+from tests.handmade import python
+
+D_IN, M = 12, 40
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MNEMOSCOPE_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Callable[..., Any]:
+    """saved("topk", k=3): an SAE of random weights in tmp_path / "sae"; returned as sae-lens reads it again."""
+    import sae_lens
+    import torch
+
+    def make(architecture: str, **settings: Any) -> Any:
+        torch.manual_seed(0)
+        prefix = {"standard": "Standard", "topk": "TopK", "jumprelu": "JumpReLU", "gated": "Gated"}[architecture]
+        config = getattr(sae_lens, f"{prefix}SAEConfig")(d_in=D_IN, d_sae=M, **settings)
+        sae = getattr(sae_lens, f"{prefix}SAE")(config)
+        with torch.no_grad():
+            for parameter in sae.parameters():
+                parameter.copy_(torch.randn_like(parameter) * 0.5)
+            if architecture == "jumprelu":
+                sae.threshold.copy_(torch.rand(M))
+        sae.save_model(tmp_path / "sae")
+        return sae_lens.SAE.load_from_disk(tmp_path / "sae", device="cpu").eval()
+
+    return make
+
+
+def states() -> Any:
+    import torch
+
+    return torch.randn(200, D_IN, generator=torch.Generator().manual_seed(1)) * 3
+
+
+CASES = [
+    pytest.param("standard", {"apply_b_dec_to_input": True}, True, id="standard"),
+    pytest.param("standard", {"apply_b_dec_to_input": False}, True, id="standard, input as it is"),
+    pytest.param("topk", {"k": 5, "apply_b_dec_to_input": True}, True, id="topk"),
+    pytest.param("topk", {"k": 5, "rescale_acts_by_decoder_norm": True}, True, id="topk, rescaled"),
+    pytest.param("topk", {"k": 5, "rescale_acts_by_decoder_norm": False}, True, id="topk, not rescaled"),
+    pytest.param("jumprelu", {"apply_b_dec_to_input": True}, True, id="jumprelu"),
+    pytest.param("gated", {}, False, id="gated"),
+    pytest.param("standard", {"normalize_activations": "layer_norm"}, False, id="layer norm"),
+    pytest.param("topk", {"k": 5, "normalize_activations": "constant_norm_rescale"}, False, id="constant norm"),
+]
+
+
+@pytest.mark.parametrize(("architecture", "settings", "plain"), CASES)
+def test_the_latents_are_those_of_sae_lens(
+    saved: Callable[..., Any], tmp_path: Path, architecture: str, settings: dict[str, Any], plain: bool
+) -> None:
+    import torch
+
+    from core.encoding.dictionary import PlainDictionary, load
+
+    sae, x = saved(architecture, **settings), states()
+    for _ in range(2):  # made, and read from the cache
+        dictionary = load(tmp_path / "sae")
+        assert isinstance(dictionary, PlainDictionary) == plain
+        assert (dictionary.d_in, dictionary.n_latents) == (D_IN, M)
+        with torch.inference_mode():
+            expected = sae.encode(x)
+            found = dictionary.encode(x)
+            assert (found.value > 0).all()
+            assert found.row.tolist() == sorted(found.row.tolist())
+            dense = torch.zeros(len(x), M)
+            dense[found.row, found.latent] = found.value
+            assert 0 < len(found.value) < dense.numel()
+            torch.testing.assert_close(dense, expected, atol=1e-4, rtol=1e-4)
+            torch.testing.assert_close(dictionary.decode(found, len(x)), sae.decode(expected), atol=1e-4, rtol=1e-4)
+
+
+def test_tokens_for_which_nothing_fires(saved: Callable[..., Any], tmp_path: Path) -> None:
+    import torch
+
+    from core.encoding.dictionary import load
+
+    saved("standard")
+    dictionary = load(tmp_path / "sae")
+    x = states()[:3]
+    found = dictionary.encode(x)
+    nothing = type(found)(found.row[:0], found.latent[:0], found.value[:0])
+    bias = dictionary.decode(nothing, 3)
+    assert bias.shape == (3, D_IN)
+    assert (bias == bias[0]).all()
+    middle = type(found)(*(part[found.row != 1] for part in (found.row, found.latent, found.value)))
+    torch.testing.assert_close(dictionary.decode(middle, 3)[1], bias[0])
+
+
+def test_the_mean_is_that_of_the_training_where_it_was_recorded(saved: Callable[..., Any], tmp_path: Path) -> None:
+    import torch
+    from safetensors.torch import save_file
+
+    from core.encoding.dictionary import load
+
+    sae = saved("topk", k=3)
+    torch.testing.assert_close(load(tmp_path / "sae").mean, sae.b_dec.detach())
+    mean = torch.arange(D_IN).float()
+    save_file({"mean": mean}, tmp_path / "sae" / "stats.safetensors")
+    torch.testing.assert_close(load(tmp_path / "sae").mean, mean)
+
+
+LOAD_AGAIN = """
+import sys
+from pathlib import Path
+from core.encoding.dictionary import load
+load(Path(sys.argv[1]))
+print(sorted({"sae_lens", "transformer_lens", "transformers"} & set(sys.modules)))
+"""
+
+
+def test_the_second_load_needs_no_sae_lens(saved: Callable[..., Any], tmp_path: Path) -> None:
+    from core.encoding.dictionary import load
+
+    saved("topk", k=3)
+    load(tmp_path / "sae")
+    with python(LOAD_AGAIN, tmp_path / "sae") as other:
+        assert other.communicate() == ("[]\n", "")
+
+
+def test_other_weights_are_not_taken_from_the_cache(saved: Callable[..., Any], tmp_path: Path) -> None:
+    from core.encoding.dictionary import load
+
+    saved("topk", k=3)
+    assert load(tmp_path / "sae").encode(states()).value.numel() <= 3 * 200
+    saved("topk", k=7)
+    assert load(tmp_path / "sae").encode(states()).value.numel() > 3 * 200
+
+
+def test_a_folder_that_holds_no_sae(tmp_path: Path) -> None:
+    from core.encoding.dictionary import load
+
+    with pytest.raises(EngineMissing, match=r"holds no cfg.json: it is not an SAE that sae-lens saved"):
+        load(tmp_path)
+    (tmp_path / "cfg.json").write_text("{}")
+    with pytest.raises(EngineMissing, match="holds no weights"):
+        load(tmp_path)
+
+
+def test_damaged_files_are_a_sentence(saved: Callable[..., Any], tmp_path: Path) -> None:
+    from core.encoding.dictionary import load
+
+    saved("topk", k=3)
+    (tmp_path / "sae" / "cfg.json").write_text('{"architecture": "topk"}')
+    with pytest.raises(CoreError, match=f"sae-lens could not read the SAE in {tmp_path}/sae: "):
+        load(tmp_path / "sae")

@@ -1,0 +1,113 @@
+"""Who may import whom. A broken wall is named with its file and line."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+HEAVY = {"torch", "sae_lens", "transformers", "sentence_transformers"}
+SHOWN = {"streamlit", "plotly"}
+STORED = {"duckdb"}
+PURE = {"core.types", "core.errors"}
+
+
+def _imports(file: Path) -> list[tuple[int, str, bool]]:
+    """(line, module, whether it is imported on import of the file) of every import outside TYPE_CHECKING."""
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    skipped: set[int] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            skipped |= {id(child) for child in ast.walk(node)}
+    inside = {id(n) for f in ast.walk(tree) if isinstance(f, ast.FunctionDef) for n in ast.walk(f)}
+    found = []
+    for node in ast.walk(tree):
+        if id(node) in skipped:
+            continue
+        if isinstance(node, ast.Import):
+            found += [(node.lineno, alias.name, id(node) not in inside) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names = [f"{node.module}.{a.name}" for a in node.names] if node.module == "core" else [node.module]
+            found += [(node.lineno, name, id(node) not in inside) for name in names]
+    return found
+
+
+def _files(pattern: str) -> list[Path]:
+    return sorted(p for p in ROOT.glob(pattern) if ".venv" not in p.parts)
+
+
+def _top(module: str) -> str:
+    return module.split(".")[0]
+
+
+def _broken(files: list[Path], forbidden: object) -> list[str]:
+    """Lines whose import the rule forbids; the rule gets (module, at import time)."""
+    assert callable(forbidden)
+    return [
+        f"{file.relative_to(ROOT)}:{line} imports {module}"
+        for file in files
+        for line, module, at_import in _imports(file)
+        if forbidden(module, at_import)
+    ]
+
+
+def test_only_ui_and_pages_know_streamlit_and_plotly() -> None:
+    assert not _broken(_files("core/**/*.py"), lambda m, _: _top(m) in SHOWN or _top(m) in ("ui", "pages"))
+
+
+def test_charts_are_pure() -> None:
+    allowed = {"plotly", "numpy", "core", "__future__", "collections", "typing", "dataclasses", "math", "html", "ui"}
+    assert not _broken(_files("ui/charts.py"), lambda m, _: _top(m) not in allowed or _top(m) == "streamlit")
+
+
+def test_pages_and_ui_know_no_sql_and_no_models() -> None:
+    assert not _broken(_files("pages/*.py") + _files("ui/*.py"), lambda m, _: _top(m) in HEAVY | STORED)
+
+
+def test_pages_use_only_public_names_of_core() -> None:
+    import core
+
+    public = {f"core.{name}" for name in core.__all__}
+    assert not _broken(_files("pages/*.py"), lambda m, _: m.startswith("core") and m not in public)
+
+
+def test_the_door_imports_only_ui() -> None:
+    allowed = {"ui", "streamlit", "__future__"}
+    assert not _broken(_files("app.py"), lambda m, _: _top(m) not in allowed)
+
+
+def test_duckdb_lives_in_the_store() -> None:
+    files = [f for f in _files("core/**/*.py") if "store" not in f.parts]
+    assert not _broken(files, lambda m, _: _top(m) in STORED)
+
+
+def test_torch_is_imported_lazily_and_only_for_encoding_and_training() -> None:
+    heavy_modules = {"core.encoding.model", "core.encoding.dictionary", "core.encoding.dense"}
+    files = [f for f in _files("core/**/*.py") if f.name not in ("model.py", "dictionary.py", "dense.py")]
+    allowed_rooms = {"encoding", "training"}
+    elsewhere = [f for f in files if not allowed_rooms & set(f.parts)]
+    assert not _broken(elsewhere, lambda m, _: _top(m) in HEAVY or m in heavy_modules)
+    assert not _broken(files, lambda m, at_import: at_import and (_top(m) in HEAVY or m in heavy_modules))
+
+
+@pytest.mark.parametrize("room", ["retrieval", "evaluation"])
+def test_pure_rooms_stay_pure(room: str) -> None:
+    allowed = {"numpy", "scipy", "numba", "bm25s", "Stemmer"}
+    allowed |= {"__future__", "collections", "dataclasses", "typing", "itertools", "math", "time"}
+
+    def forbidden(module: str, _: bool) -> bool:
+        if _top(module) == "core":
+            return module not in PURE and not module.startswith(("core.retrieval", "core.evaluation"))
+        return _top(module) not in allowed
+
+    assert not _broken(_files(f"core/{room}/*.py"), forbidden)
+
+
+def test_importing_core_loads_no_torch() -> None:
+    import subprocess
+    import sys
+
+    code = "import sys, core; sys.exit(bool({'torch', 'sae_lens', 'transformers', 'streamlit'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
