@@ -19,7 +19,7 @@ from core.types import Codes, Reading
 
 DEMO = ASSETS / "demo"
 FILES = (DEMO / "narratives.jsonl", DEMO / "dialogue.json")
-DEMO_QUERY = "When did the phone keep dying, and what was done about it?"
+DEMO_QUERY = "My mobile keeps running out of charge. What can I do about it?"
 T = TypeVar("T")
 
 
