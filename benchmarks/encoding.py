@@ -28,7 +28,8 @@ def main() -> None:
     whole_seconds = best_of(3, lambda: engine.encode(texts))
     print(f"{len(texts)} memories, {n:,} tokens, {model.dtype}".replace("torch.", ""))
     print(f"bare forward pass          {n / bare_seconds:8,.0f} tokens/s")
-    print(f"encode (SAE, pooling, all) {n / whole_seconds:8,.0f} tokens/s   {bare_seconds / whole_seconds:.2f} of the bare pass")
+    ratio = bare_seconds / whole_seconds
+    print(f"encode (SAE, pooling, all) {n / whole_seconds:8,.0f} tokens/s   {ratio:.2f} of the bare pass")
 
 
 if __name__ == "__main__":

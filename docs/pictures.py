@@ -38,7 +38,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as data:
         port = free_port()
         environment = os.environ | {"MNEMOSCOPE_DATA": data}
-        command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port), "--server.headless", "true"]
+        options = ["--server.port", str(port), "--server.headless", "true"]
+        command = [sys.executable, "-m", "streamlit", "run", "app.py", *options]
         server = subprocess.Popen(command, cwd=ROOT, env=environment)
         try:
             for _ in range(100):

@@ -1,9 +1,9 @@
-"""What every test may ask for: a folder of its own for banks and caches, a fake encoder, real weights, CI's strictness."""
+"""What every test may ask for: folders of its own, a fake encoder, the real weights."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -43,7 +43,7 @@ def make_bank(tmp_path: Path, encoder: FakeEncoder) -> Callable[..., MemoryBank]
 
 
 @pytest.fixture(scope="session")
-def minilm() -> Iterator[Engine]:
+def minilm() -> Engine:
     """The default engine with its real weights, in fp32 so that figures do not depend on the processor."""
     engine = Engine.named("minilm")
     problems = engine.missing()
@@ -54,4 +54,4 @@ def minilm() -> Iterator[Engine]:
 
     engine = Engine(engine.spec, dtype=torch.float32)
     engine.load()
-    yield engine
+    return engine
