@@ -37,9 +37,9 @@ def main() -> None:
         )
         vector = np.zeros(index.codes.n_latents, np.float32)
         vector[codes.latents] = chosen.query_values(index, codes)
-        sparse_scores(index, codes, query.weighting)  # builds the postings once
+        sparse_scores(index, query, codes)  # builds the postings once
         product = best_of(5, lambda: matrix @ vector)  # noqa: B023
-        postings = best_of(5, lambda: sparse_scores(index, codes, query.weighting))  # noqa: B023
+        postings = best_of(5, lambda: sparse_scores(index, query, codes))  # noqa: B023
         whole = best_of(5, lambda: rank(index, query, codes))  # noqa: B023
         per = len(index.codes.latents) / n
         print(f"{n:8,} memories × {per:.0f} latents, query of {len(codes.latents)}")

@@ -268,7 +268,7 @@ class MemoryBank:
         """The codes of a query's words; none where it is made of latents alone."""
         width = self.index().codes.n_latents
         for latent in (*(term.latent for term in query.terms), *query.muted):
-            if not 0 <= latent < width:
+            if width and not 0 <= latent < width:
                 raise CoreError(f"Latent {latent} does not exist: this dictionary has {width:,} (0–{width - 1}).")
         return Codes.empty() if query.terms and not query.text.strip() else self.encode_query(query.text)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -56,6 +58,27 @@ def random_codes(n: int, n_latents: int, seed: int, d: int = 8) -> Codes:
     dense = rng.normal(size=(n, d))
     dense /= np.linalg.norm(dense, axis=1, keepdims=True)
     return codes(rows, n_latents, dense.tolist(), rng.integers(1, 40, n).tolist())
+
+
+def parted(known: Codes, sizes: Sequence[int]) -> Codes:
+    """Rows joined to texts of several parts: ``[2, 1]`` makes the first two rows parts of one text."""
+    cuts = np.concatenate([[0], np.cumsum(sizes)])
+    tokens = np.diff(known.token_indptr)
+    first = np.concatenate([np.cumsum([0, *tokens[a : b - 1]]) for a, b in pairwise(cuts)]).astype(np.int32)
+    start = np.concatenate([np.arange(tokens[a:b].sum()) for a, b in pairwise(cuts)]).astype(np.int32)
+    return replace(
+        known,
+        dense=known.dense[cuts[:-1]],
+        part_indptr=cuts.astype(np.int64),
+        part_start=first,
+        peak=known.peak + np.repeat(first, np.diff(known.indptr)),
+        token_indptr=known.token_indptr[cuts],
+        token_start=start,
+        token_end=start + 1,
+        n_active=np.add.reduceat(known.n_active, cuts[:-1], dtype=np.int32),
+        residual=np.add.reduceat(known.residual, cuts[:-1]),
+        variance=np.add.reduceat(known.variance, cuts[:-1]),
+    )
 
 
 def index_of(

@@ -16,6 +16,8 @@ from core.encoding.weights import digest, weight_files, write_atomically
 from core.errors import CoreError, EngineMissing
 from core.settings import cache_folder
 
+TOKENS_AT_ONCE = 512
+"""Rows of activations computed together: more fall out of the cache and cost fresh pages, at half the speed."""
 PLAIN = {"standard": "relu", "topk": "topk", "jumprelu": "jumprelu"}
 """Architectures whose inference is one product and one rule; the others keep sae-lens' own module."""
 
@@ -65,6 +67,15 @@ class PlainDictionary:
 
     def encode(self, states: Tensor) -> Activations:
         """states: [t, d_in]."""
+        chunks = [self._encode(chunk) for chunk in states.split(TOKENS_AT_ONCE)]
+        starts = range(0, max(len(states), 1), TOKENS_AT_ONCE)
+        return Activations(
+            torch.cat([chunk.row + start for chunk, start in zip(chunks, starts, strict=True)]),
+            torch.cat([chunk.latent for chunk in chunks]),
+            torch.cat([chunk.value for chunk in chunks]),
+        )
+
+    def _encode(self, states: Tensor) -> Activations:
         before = (states.to(self._encoder.dtype) @ self._encoder).float() + self._bias
         if self.rule == "topk":
             value, latent = before.topk(self.k, dim=-1, sorted=False)

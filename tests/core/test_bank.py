@@ -21,7 +21,7 @@ from core.demo import finish
 from core.errors import CoreError, EngineMismatch, EngineMissing
 from core.retrieval.fusion import FUSIONS
 from core.retrieval.similarity import WEIGHTINGS
-from core.types import Hits, Memory, Progress, Reading
+from core.types import Hits, Memory, Progress, Reading, Term
 from tests.fakes import N_LATENTS, D, FakeEncoder, latent_of
 from tests.handmade import python
 
@@ -388,6 +388,42 @@ def test_only_one_conversation(make_bank: Callable[..., MemoryBank]) -> None:
     assert bank.conversations() == [("x", 1), ("y", 2)]
 
 
+# --- latents asked for by hand ----------------------------------------------------------------------------------------
+
+PLUS_LAKE, MINUS_HOUSE = Term(latent_of("lake"), 1.0), Term(latent_of("house"), -0.5)
+
+
+def test_latents_alone_need_no_model(make_bank: Callable[..., MemoryBank]) -> None:
+    cold = FakeEncoder(warm=False)
+    bank = MemoryBank.open(make_bank(*LAKE).path, cold)
+    query = Query("", weighting="activation", terms=(PLUS_LAKE, MINUS_HOUSE))
+    hits = bank.search(query)
+    assert [(hits.ids[i], hits.scores["sparse"][i]) for i in hits.top("sparse")] == [("m1", 4), ("m0", 1.5)]
+    assert hits.top("dense") == []
+    assert {s.latent: s.share for s in bank.explain(query, "m0").shares} == {
+        PLUS_LAKE.latent: 4,
+        MINUS_HOUSE.latent: -2.5,
+    }
+    assert cold.encoded == []
+
+
+def test_latents_beside_words(make_bank: Callable[..., MemoryBank]) -> None:
+    bank = make_bank(*LAKE)
+    assert ranked(bank.search(Query("bread", weighting="activation", terms=(PLUS_LAKE,)))) == ["m2", "m3", "m0", "m1"]
+    muted = Query("bread lake", weighting="activation", muted=(latent_of("bread"),))
+    assert ranked(bank.search(muted)) == ["m0", "m1"]
+
+
+@pytest.mark.parametrize("edit", [{"terms": (Term(N_LATENTS, 1),)}, {"muted": (N_LATENTS,)}])
+def test_a_latent_that_does_not_exist(make_bank: Callable[..., MemoryBank], edit: dict[str, Any]) -> None:
+    with pytest.raises(CoreError, match=r"^Latent 512 does not exist: this dictionary has 512 \(0–511\).$"):
+        make_bank(*LAKE).search(Query("lake", **edit))
+
+
+def test_latents_asked_of_an_empty_bank(make_bank: Callable[..., MemoryBank]) -> None:
+    assert make_bank().search(Query("", terms=(PLUS_LAKE,))).ids == ()
+
+
 def test_a_named_memory_is_placed_too(make_bank: Callable[..., MemoryBank]) -> None:
     hits = make_bank(*LAKE).search(Query("lake", k=1), also=("m2",))
     assert "m2" in hits.ids
@@ -721,8 +757,8 @@ def test_tables_for_export(make_bank: Callable[..., MemoryBank]) -> None:
     ]  # fmt: skip
     assert memories["text"].to_pylist() == list(LAKE)
     assert codes.column_names == [
-        "id", "engine", "dense", "latents", "max", "sum", "peak", "part_start", "part_latents", "token_start", "token_end",
-        "n_active", "residual", "variance",
+        "id", "engine", "dense", "latents", "max", "sum", "peak", "part_start", "part_latents", "token_start",
+        "token_end", "n_active", "residual", "variance",
     ]  # fmt: skip
     assert codes["id"].to_pylist() == ["m0", "m1", "m2", "m3"]
     assert set(codes["engine"].to_pylist()) == {"fa4efa4efa4efa4e"}

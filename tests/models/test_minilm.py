@@ -12,6 +12,7 @@ import pytest
 
 from core import Engine
 from core.demo import DEMO_QUERY, demo_readings, shipped
+from core.encoding.engines import PART_TOKENS
 from core.encoding.weights import locate
 from core.errors import CoreError
 from core.store import tables
@@ -54,8 +55,9 @@ def together(minilm: Engine) -> Codes:
 
 def spread(codes: Codes, i: int) -> np.ndarray:
     """max of every latent of one text, dense [m]."""
+    one = codes.take([i]).merged()
     out = np.zeros(codes.n_latents, np.float32)
-    out[codes.latents[codes.row(i)]] = codes.max[codes.row(i)]
+    out[one.latents] = one.max
     return out
 
 
@@ -68,14 +70,25 @@ def test_shapes_and_signs(together: Codes) -> None:
     np.testing.assert_allclose(np.linalg.norm(together.dense, axis=1), 1, atol=1e-6)
     assert together.max.min() > 0
     assert (together.sum >= together.max - 1e-6).all()
+    assert together.latents.max() < together.n_latents
     for i in range(n):
-        latents = together.latents[together.row(i)]
         tokens = together.token_row(i).stop - together.token_row(i).start
-        assert (np.diff(latents) > 0).all()
-        assert ((together.peak[together.row(i)] >= 0) & (together.peak[together.row(i)] < max(tokens, 1))).all()
+        latents = together.latents[together.row(i)]
         assert together.n_active[i] >= len(latents)
         assert (tokens == 0) == (len(latents) == 0)
-    assert together.latents.max() < together.n_latents
+    ends = together.part_start + together.part_tokens
+    for part, (a, b) in enumerate(itertools.pairwise(together.indptr)):
+        assert (np.diff(together.latents[a:b]) > 0).all()
+        assert (together.part_start[part] <= together.peak[a:b]).all()
+        assert (together.peak[a:b] < ends[part]).all()
+
+
+def test_short_texts_are_one_part_and_long_ones_several(together: Codes) -> None:
+    tokens, parts = np.diff(together.token_indptr), np.diff(together.part_indptr)
+    assert parts.tolist() == np.maximum(1, -(-tokens // PART_TOKENS)).tolist()
+    assert parts[-1] > 30
+    assert (parts == 1).sum() >= 18
+    assert together.part_tokens.max() <= PART_TOKENS
     assert 0 < together.residual.sum() / together.variance.sum() < 1
 
 
@@ -146,7 +159,7 @@ def test_special_tokens_never_become_latents(minilm: Engine, together: Codes) ->
 
 @pytest.mark.parametrize("text", [TEXTS[2], TEXTS[3], TEXTS[4], TEXTS[16], LONG], ids=range(5))
 def test_the_trace_of_a_text_pools_to_its_codes(minilm: Engine, text: str) -> None:
-    codes, trace = minilm.encode([text]), minilm.trace(text)
+    codes, trace = minilm.encode([text]).merged(), minilm.trace(text)
     assert (trace.token_start.tolist(), trace.token_end.tolist()) == (
         codes.token_start.tolist(),
         codes.token_end.tolist(),
@@ -176,9 +189,7 @@ def test_nothing_of_a_long_text_is_lost(minilm: Engine, together: Codes) -> None
     assert row.stop - row.start == len(whole["input_ids"]) > 10 * minilm.spec.window
     found = zip(together.token_start[row].tolist(), together.token_end[row].tolist(), strict=True)
     assert list(found) == whole["offset_mapping"]
-    last = minilm.encode([LONG[-600:]])  # what stands at the very end fires as it does alone
-    mine = set(last.latents[np.argsort(-last.max)[:20]].tolist())
-    assert len(mine & set(together.latents[together.row(len(TEXTS))].tolist())) >= 19
+    assert np.diff(minilm.trace(LONG).indptr).min() > 0  # every token fires something
 
 
 def test_the_dense_vector_of_a_long_text_sees_its_end(minilm: Engine) -> None:

@@ -1,4 +1,4 @@
-"""Tokens to one sparse code per text."""
+"""Tokens to sparse codes, one row for each part of a text."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from core.encoding.pooling import Pooled, pool
+from core.encoding.pooling import Pooled, cut, pool
 
 
 def pooled(indptr: list[int], entries: list[tuple[int, int, float]], n_latents: int = 10) -> Pooled:
@@ -94,3 +94,51 @@ def test_equals_a_slow_dense_reference(seed: int) -> None:
         fired = np.flatnonzero(block.sum(0)).tolist()
         expected = {x: (block[:, x].max(), block[:, x].sum(), int(block[:, x].argmax())) for x in fired}
         assert found[text] == expected
+
+
+# --- parts ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("tokens", "parts"),
+    [
+        (0, [0]),
+        (1, [1]),
+        (10, [10]),
+        (11, [5, 6]),
+        (20, [10, 10]),
+        (21, [7, 7, 7]),
+        (22, [7, 7, 8]),
+        (31, [7, 8, 8, 8]),
+    ],
+)
+def test_the_fewest_parts_of_equal_length(tokens: int, parts: list[int]) -> None:
+    part_indptr, start, token_indptr = cut(np.asarray([0, tokens]), 10)
+    assert part_indptr.tolist() == [0, len(parts)]
+    assert np.diff(token_indptr).tolist() == parts
+    assert start.tolist() == token_indptr[:-1].tolist()
+
+
+def test_parts_of_several_texts() -> None:
+    part_indptr, start, token_indptr = cut(np.asarray([0, 3, 3, 15, 20]), 5)
+    assert part_indptr.tolist() == [0, 1, 2, 5, 6]
+    assert start.tolist() == [0, 0, 0, 4, 8, 0]
+    assert token_indptr.tolist() == [0, 3, 3, 7, 11, 15, 20]
+    assert [a.dtype for a in (part_indptr, start, token_indptr)] == [np.int64, np.int32, np.int64]
+
+
+def test_no_text_has_no_part() -> None:
+    assert [a.tolist() for a in cut(np.asarray([0]), 5)] == [[0], [], [0]]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_every_token_is_in_one_part_of_its_own_text(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    texts = np.concatenate([[0], np.cumsum(rng.integers(0, 40, 50))])
+    part_indptr, _, token_indptr = cut(texts, 7)
+    assert token_indptr[part_indptr].tolist() == texts.tolist()
+    lengths = np.diff(token_indptr)
+    assert lengths.max() <= 7
+    for a, b in pairwise(part_indptr):
+        assert b - a == max(1, -(-lengths[a:b].sum() // 7))
+        assert lengths[a:b].max() - lengths[a:b].min() <= 1

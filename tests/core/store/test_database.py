@@ -299,40 +299,54 @@ def test_a_deleted_bank_is_not_made_anew(database: Database, use: Callable[[Data
     assert not database.path.exists()
 
 
+DISK_FULL = "The disk is full: the last step was not stored in bank.duckdb; everything before it is safe."
+
+
 @pytest.mark.parametrize(
-    ("problem", "sentence"),
+    ("kind", "text", "sentence"),
     [
-        (
-            duckdb.IOException('IO Error: Could not write file "/x/b.duckdb": No space left on device'),
-            "The disk is full: the last step was not stored in bank.duckdb; everything before it is safe.",
+        pytest.param(
+            duckdb.IOException,
+            'IO Error: Could not write file "/x/b.duckdb": No space left on device',
+            DISK_FULL,
+            id="disk full",
         ),
-        (
-            duckdb.TransactionException(
-                'TransactionContext Error: Failed to commit: Could not write file "/x/b.duckdb.wal": '
-                "No space left on device"
-            ),
-            "The disk is full: the last step was not stored in bank.duckdb; everything before it is safe.",
+        pytest.param(
+            duckdb.TransactionException,
+            'TransactionContext Error: Failed to commit: Could not write file "b.duckdb.wal": No space left on device',
+            DISK_FULL,
+            id="disk full at the commit",
         ),
-        (
-            duckdb.IOException('IO Error: Cannot open file "/x/b.duckdb": Permission denied'),
+        pytest.param(
+            duckdb.IOException,
+            'IO Error: Cannot open file "/x/b.duckdb": Permission denied',
             "cannot be written: permission denied. Choose a folder of your own.",
+            id="permission",
         ),
-        (
-            duckdb.IOException("IO Error: Corrupt database file: computed checksum 1 does not match stored checksum 2"),
+        pytest.param(
+            duckdb.IOException,
+            "IO Error: Corrupt database file: computed checksum 1 does not match stored checksum 2",
             "is not a bank: DuckDB cannot read it. It was left as it is.",
+            id="corrupt",
         ),
-        (
-            duckdb.IOException("IO Error: the cable came loose\nmore lines"),
+        pytest.param(
+            duckdb.IOException,
+            "IO Error: the cable came loose\nmore lines",
             "The bank bank.duckdb could not be read or written: IO Error: the cable came loose",
+            id="other",
         ),
-        (
-            duckdb.OutOfMemoryException("Out of Memory Error: 3 GB"),
+        pytest.param(
+            duckdb.OutOfMemoryException,
+            "Out of Memory Error: failed to allocate 3 GB",
             "The bank bank.duckdb needs more memory than there is",
+            id="memory",
         ),
     ],
-    ids=["disk full", "disk full at the commit", "permission", "corrupt", "other", "memory"],
 )
-def test_what_the_disk_says_is_a_sentence(database: Database, problem: duckdb.Error, sentence: str) -> None:
+def test_what_the_disk_says_is_a_sentence(
+    database: Database, kind: type[duckdb.Error], text: str, sentence: str
+) -> None:
+    problem = kind(text)
     with pytest.raises(CoreError) as told:
         write_and_raise(database, problem)
     assert sentence in str(told.value)

@@ -13,7 +13,7 @@ import pytest
 from core.errors import EngineMismatch
 from core.store import Database, tables
 from core.types import Codes, Memory, Question, Refusal
-from tests.handmade import assert_same_codes, codes, random_codes
+from tests.handmade import assert_same_codes, codes, parted, random_codes
 
 FULL = Memory(
     "c/1", "It rained.", "Ana", "c", "s1", 7, datetime(2023, 5, 20, 14, 30, 1, 5), "weather", "a.jsonl",
@@ -222,6 +222,7 @@ def test_the_last_of_two_questions_with_one_id_stays(database: Database) -> None
     "known",
     [
         pytest.param(random_codes(200, 60, 1), id="many"),
+        pytest.param(parted(random_codes(60, 30, 6), [1, 2, 3, 4] * 6), id="long texts in parts"),
         pytest.param(random_codes(1, 60, 2), id="one"),
         pytest.param(codes([{}, {}], 5, tokens=[0, 3]), id="nothing fires"),
         pytest.param(codes([{}, {4: (0.1, 0.7)}, {}], 5, tokens=[0, 2, 0]), id="empty first and last"),
@@ -253,7 +254,7 @@ def test_codes_survive_arrow_parquet_and_the_bank(database: Database, tmp_path: 
 
 
 def test_a_slice_of_a_table_gives_its_own_rows() -> None:
-    known = random_codes(20, 30, 3)
+    known = parted(random_codes(40, 30, 3), [1, 3] * 10)
     assert_same_codes(tables.codes_of(tables.code_table(known).slice(5, 8), 30), known.take(list(range(5, 13))))
 
 
@@ -341,9 +342,27 @@ def test_the_sums_that_health_is_made_of(database: Database) -> None:
 
 
 def test_take_and_concat_are_inverse() -> None:
-    known = random_codes(30, 40, 5)
+    known = parted(random_codes(60, 40, 5), [1, 2, 3] * 10)
     order = np.random.default_rng(0).permutation(30)
     parts = [known.take([i]) for i in order]
     assert_same_codes(Codes.concat(parts).take(np.argsort(order)), known)
     assert len(known.take([])) == 0
     assert_same_codes(known.take([4, 4]), Codes.concat([known.take([4])] * 2))
+
+
+def test_merging_parts_pools_the_whole_text() -> None:
+    known = parted(random_codes(60, 40, 5), [1, 2, 3] * 10)
+    merged = known.merged()
+    assert merged.n_parts == len(merged) == 30
+    assert_same_codes(merged.merged(), merged)
+    for i in range(30):
+        row = known.row(i)
+        fired = sorted(set(known.latents[row].tolist()))
+        assert merged.latents[merged.row(i)].tolist() == fired
+        for k, latent in enumerate(fired, merged.row(i).start):
+            here = np.flatnonzero(known.latents[row] == latent) + row.start
+            assert merged.max[k] == known.max[here].max()
+            assert merged.sum[k] == pytest.approx(known.sum[here].sum(), rel=1e-6)
+            assert merged.peak[k] == known.peak[here[known.max[here].argmax()]]
+    for name in ("dense", "token_indptr", "token_start", "token_end", "n_active", "residual", "variance"):
+        assert getattr(merged, name) is getattr(known, name)

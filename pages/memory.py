@@ -1,0 +1,116 @@
+"""What fired while this memory was read? Its tokens, its latents, and the memories around it."""
+
+from __future__ import annotations
+
+import hashlib
+
+import streamlit as st
+
+from core import Codes, Memory, MemoryBank
+from ui import about, banks, frame, link, parts, strip
+from ui.tokens import TokenValues
+
+FOUND = 50
+
+
+def choose_memory(memory: str) -> None:
+    st.session_state.update(memory=memory, token=None)
+
+
+def choose_latent(latent: int) -> None:
+    st.session_state["latent"] = None if latent < 0 else int(latent)
+
+
+def choose_token(token: int) -> None:
+    st.session_state["token"] = None if token < 0 else int(token)
+
+
+def picked() -> None:
+    choose_memory(st.session_state["memory_pick"])
+
+
+def find(bank: MemoryBank) -> Memory | None:
+    """Search by words or id; the memory of the link comes first, then what was found."""
+    words, where, which = st.columns([2, 1.4, 4], vertical_alignment="bottom")
+    with words:
+        text = st.text_input(
+            "Find by words or id", key="memory_find", persist_state="session", placeholder="any words, or an id"
+        )
+    with where:
+        conversation = parts.conversation_select(bank)
+    found = bank.find(text, conversation, FOUND)
+    wanted = st.session_state.get("memory")
+    current = banks.memories(bank, (wanted,)).get(wanted) if wanted else None
+    if wanted and current is None:
+        link.note(f"{bank.name} has no memory “{wanted[:80]}”; this is the first one found.")
+    if current is None and not found:
+        with which:
+            st.write("No memory has these words: try fewer of them.")
+        return None
+    current = current or found[0]
+    listed = {m.id: m for m in [*found, current]}
+    st.session_state.update(memory=current.id, memory_pick=current.id)
+    more = "+" if len(found) == FOUND else ""
+    with which:
+        st.selectbox(
+            f"Memory ({len(found)}{more} found)", list(listed), key="memory_pick", on_change=picked,
+            format_func=lambda name: f"{name} — {parts.short(listed[name].text)}",
+        )  # fmt: skip
+    return current
+
+
+def tokens_of(bank: MemoryBank, memory: Memory, codes: Codes) -> TokenValues:
+    """Every activation when the model is warm, else the stored peaks."""
+    trace = banks.trace(bank, memory.text)
+    return TokenValues.of_codes(memory.text, codes) if trace is None else TokenValues.of_trace(trace)
+
+
+def chosen(tokens: TokenValues, codes: Codes) -> tuple[int | None, int | None]:
+    """(latent, token) of the link, where they exist."""
+    latent, token = st.session_state.get("latent"), st.session_state.get("token")
+    if latent is not None and latent >= codes.n_latents:
+        link.note(f"Latent {latent} does not exist: this dictionary has {codes.n_latents:,} (0–{codes.n_latents - 1}).")
+        latent = st.session_state["latent"] = None
+    if token is not None and token >= len(tokens):
+        link.note(f"Token {token} does not exist: this memory has {len(tokens)} (0–{len(tokens) - 1}).")
+        token = st.session_state["token"] = None
+    return latent, token
+
+
+def draw(page: frame.Body) -> None:
+    bank = page.bank
+    if parts.nothing_to_recall(bank):
+        return
+    memory = find(bank)
+    if memory is None:
+        return
+    codes = banks.codes(bank, (memory.id,)).get(memory.id)
+    if codes is None:
+        st.text(memory.text)
+        parts.to_library("This memory has no latents of this engine yet. Encode what is pending in the Library.")
+        return
+    tokens = tokens_of(bank, memory, codes)
+    latent, token = chosen(tokens, codes)
+    strip.draw(tokens, latent, token, choose_token)
+    tinted = "total activation" if latent is None else f"latent {latent}"
+    known = "" if tokens.complete else " Only the peak of each latent is known until the model is warm."
+    st.caption(f"Tinted by {tinted}. Point at a token to see its latents, click to choose it.{known}")
+    if token is not None:
+        strip.at_token(tokens, token, latent, choose_latent)
+    left, right = st.columns(2, gap="medium")
+    with left:
+        found = strip.strongest(codes, memory.text)
+        st.subheader(f"Strongest of {len(found):,} latents", anchor=False)
+        stamp = hashlib.sha256(memory.id.encode()).hexdigest()[:12]
+        strip.bars(found, latent, f"bars_{stamp}_{latent}", choose_latent)
+        about.fingerprint(codes)
+        about.facts(memory, codes, about.left_out(bank, codes))
+    with right:
+        about.neighbours(bank, memory, choose_memory)
+    page.export("latents", lambda: strip.export_rows(memory.id, found))
+    page.python = strip.python(bank, memory.id)
+
+
+frame.enter()
+with frame.body("memory") as body:
+    draw(body)

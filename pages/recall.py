@@ -1,0 +1,119 @@
+"""Which memories come back, and why? Dense, sparse and combined side by side, and the latents behind each hit."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from core import Explanation, Hits, MemoryBank, Query
+from ui import asking, banks, frame, hits, link, parts, why
+from ui.tokens import TokenValues
+
+ALL = 10_000
+
+
+def choose_memory(memory: str) -> None:
+    st.session_state["memory"] = memory
+
+
+def choose_latent(latent: int) -> None:
+    st.session_state["latent"] = None if latent < 0 else int(latent)
+
+
+def open_in_memory(memory: str, latent: int | None) -> None:
+    st.session_state.update(memory=memory, latent=latent, token=None)
+    link.go("memory")
+
+
+def suggest(bank: MemoryBank) -> None:
+    """Nothing was asked yet: offer questions that the bank came with."""
+    st.write("Type a question above, or begin with one of these.")
+    for question in bank.questions()[:4]:
+        st.button(parts.plain(question.text), on_click=ask, args=(question.text,), key=f"suggest_{question.id}")
+
+
+def ask(text: str) -> None:
+    st.session_state.update(recall_text=text, memory=None, latent=None)
+
+
+def known_memory(bank: MemoryBank, memory: str | None) -> str | None:
+    """The memory of the link, where it exists."""
+    if memory is None or banks.memories(bank, (memory,)):
+        return memory
+    link.note(f"{bank.name} has no memory “{memory[:80]}”; the best hit is explained instead.")
+    st.session_state["memory"] = None
+    return None
+
+
+def known_latent(found: Hits) -> int | None:
+    latent, width = st.session_state.get("latent"), found.query_codes.n_latents
+    if latent is None or latent < width:
+        return latent
+    link.note(f"Latent {latent} does not exist: this dictionary has {width:,} (0–{width - 1}).")
+    st.session_state["latent"] = None
+    return None
+
+
+def explained(bank: MemoryBank, query: Query, found: Hits, memory: str, latent: int | None) -> Explanation:
+    """The chosen hit: its standing, both texts with tinted tokens, its latents."""
+    explanation = banks.explain(bank, query, memory)
+    traces = [banks.trace(bank, text) for text in (query.text, explanation.memory.text)]
+    stored = [(query.text, found.query_codes), (explanation.memory.text, banks.codes(bank, (memory,))[memory])]
+    sides = [
+        TokenValues.of_codes(text, codes) if trace is None else TokenValues.of_trace(trace)
+        for trace, (text, codes) in zip(traces, stored, strict=True)
+    ]
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.subheader("Why this one", anchor=False, width="content")
+        st.text(memory, width="content")
+        parts.small(why.standing(explanation))
+        st.button("Open in Memory", icon=":material/notes:", on_click=open_in_memory, args=(memory, latent))
+    everything = st.session_state.get("why_all", False)
+    shown = ALL if everything else why.SHOWN
+    if latent is not None and latent not in {share.latent for share in explanation.shares}:
+        st.caption(f"Latent {latent} does not fire in both texts, so it adds nothing here.")
+    why.draw(
+        why.data(explanation, sides[0], sides[1], latent, shown),
+        choose_latent,
+        lambda clicked: open_in_memory(memory, int(clicked)),
+    )
+    with st.container(horizontal=True, vertical_alignment="center"):
+        parts.small(why.summary(explanation, shown))
+        if len(explanation.shares) > why.SHOWN:
+            st.toggle("Show all latents", key="why_all", width="content")
+    if not sides[1].complete:
+        st.caption("Each latent is tinted at the token of its peak; every token follows when the model is warm.")
+    return explanation
+
+
+def draw(page: frame.Body) -> None:
+    bank = page.bank
+    if parts.nothing_to_recall(bank):
+        return
+    query = asking.query_form(bank)
+    if not query.text:
+        suggest(bank)
+        return
+    page.query = query
+    if not bank.knows_query(query.text):
+        parts.waiting_for_model("this query is answered")
+        return
+    memory = known_memory(bank, st.session_state.get("memory"))
+    found = banks.search(bank, query, (memory,) if memory else ())
+    latent = known_latent(found)
+    asking.fired(found, latent, choose_latent)
+    best = next((found.ids[i] for mode in ("combined", "dense") for i in found.top(mode)), None)
+    if best is None:
+        st.write("Nothing stored resembles this query. Ask in other words, or choose another conversation.")
+        return
+    memory = memory if memory in found.ids else best
+    memories = banks.memories(bank, found.ids)
+    hits.draw(found, memories, banks.codes(bank, found.ids), memory, choose_memory)
+    page.export("hits", lambda: hits.export_rows(found, memories))
+    explanation = explained(bank, query, found, memory, latent)
+    page.export("explanation", lambda: why.export_rows(explanation))
+    page.python = asking.python(bank, query, memory)
+
+
+frame.enter()
+with frame.body("recall") as body:
+    draw(body)

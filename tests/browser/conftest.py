@@ -1,0 +1,126 @@
+"""A real Chromium on a real server. Without a browser: one visible line, and a failure where CI=true."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.conftest import IN_CI
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+CHROMIUM = os.environ.get("MNEMOSCOPE_CHROMIUM") or shutil.which("chromium") or "/usr/bin/chromium"
+ARGUMENTS = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
+NOT_OURS = re.compile(r"_stcore|ERR_NAME_NOT_RESOLVED|ERR_INTERNET_DISCONNECTED|status of 404|Failed to load resource")
+"""Streamlit looks for its own endpoints beside the page's path first, and for its makers' servers on the internet."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.browser)
+
+
+@dataclass
+class Server:
+    """One ``streamlit run app.py`` with folders of its own."""
+
+    data: Path
+    url: str = ""
+    process: subprocess.Popen[bytes] = field(default=None)  # type: ignore[assignment]
+
+    def start(self) -> Server:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        self.url = f"http://localhost:{port}"
+        command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless=true",
+                   f"--server.port={port}", "--server.fileWatcherType=none", "--server.address=localhost"]  # fmt: skip
+        environment = os.environ | {"MNEMOSCOPE_DATA": str(self.data)}
+        self.data.mkdir(parents=True, exist_ok=True)
+        with (self.data / "server.log").open("wb") as log:
+            self.process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT)
+        deadline = time.monotonic() + 40
+        while time.monotonic() < deadline:
+            try:
+                with urllib.request.urlopen(f"{self.url}/_stcore/health", timeout=1):
+                    return self
+            except OSError:
+                assert self.process.poll() is None, (self.data / "server.log").read_text()
+                time.sleep(0.05)
+        raise AssertionError("the server did not start")
+
+    def stop(self) -> None:
+        self.process.terminate()
+        self.process.wait(10)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    if not Path(CHROMIUM).exists():
+        message = "Chromium is not installed (apt-get install chromium): browser tests are skipped."
+        if IN_CI:
+            pytest.fail(message)
+        pytest.skip(message)
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield running
+        running.close()
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Iterator[Server]:
+    """Shared by the tests that leave the demo as it is."""
+    running = Server(tmp_path_factory.mktemp("server")).start()
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def fresh_server(tmp_path: Path, browser: Browser) -> Iterator[Callable[[], Server]]:
+    """fresh_server() starts one that nobody has visited."""
+    running: list[Server] = []
+
+    def start() -> Server:
+        running.append(Server(tmp_path / f"server{len(running)}").start())
+        return running[-1]
+
+    yield start
+    for one in running:
+        one.stop()
+
+
+@contextmanager
+def opened(browser: Browser, width: int = 1440, scheme: str = "light") -> Iterator[Page]:
+    """A window of its own; it is an error if our page complained in its console."""
+    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)  # type: ignore[arg-type]
+    page = context.new_page()
+    page.set_default_timeout(20_000)
+    complaints: list[str] = []
+    page.on(
+        "console", lambda m: complaints.append(m.text) if m.type == "error" and not NOT_OURS.search(m.text) else None
+    )
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    try:
+        yield page
+        assert not complaints, complaints
+    finally:
+        context.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    with opened(browser) as window:
+        yield window

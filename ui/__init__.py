@@ -1,0 +1,1 @@
+"""The only room beside ``pages`` that knows Streamlit."""

@@ -1,0 +1,230 @@
+"""The banks a session may look into, one engine for all of them, and the caches of what they answered."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from core import (
+    Codes,
+    CoreError,
+    Engine,
+    Explanation,
+    Health,
+    Hits,
+    Memory,
+    MemoryBank,
+    Query,
+    TokenTrace,
+    data_folder,
+    open_demo,
+)
+from ui.jobs import Job, Jobs
+from ui.warm import Warmer
+
+DEFAULT_ENGINE = "minilm"
+DEMO = "demo"
+
+
+def make_engine() -> Engine:
+    """Tests put an engine without weights here."""
+    return Engine.named(DEFAULT_ENGINE)
+
+
+@st.cache_resource(show_spinner=False)
+def engine() -> Engine:
+    """One engine for the whole process: its weights are loaded once."""
+    return make_engine()
+
+
+@st.cache_resource(show_spinner=False)
+def warmer() -> Warmer:
+    return Warmer(engine())
+
+
+@st.cache_resource(show_spinner=False)
+def jobs() -> Jobs:
+    return Jobs()
+
+
+@st.cache_resource(show_spinner=False)
+def _demo() -> Path:
+    return open_demo(DEFAULT_ENGINE).path
+
+
+@st.cache_resource(show_spinner=False)
+def _open(path: str) -> MemoryBank:
+    return MemoryBank.open(path, engine(), create=False)
+
+
+# --- which banks there are --------------------------------------------------------------------------------------------
+
+
+def folder() -> Path:
+    """Where banks lie that were made by name."""
+    return data_folder() / "banks"
+
+
+def known() -> dict[str, Path]:
+    """Every bank this session may open, by name: the demo, those of the banks folder, those opened by path."""
+    banks = {DEMO: folder() / f"{DEMO}.duckdb"}
+    if folder().is_dir():
+        banks |= {file.stem: file for file in sorted(folder().glob("*.duckdb"))}
+    for path in map(Path, st.session_state.get("opened", [])):
+        if path not in banks.values() and path.is_file():
+            banks[_free_name(path.stem, banks)] = path
+    return banks
+
+
+def _free_name(stem: str, taken: dict[str, Path]) -> str:
+    name, number = stem, 2
+    while name in taken:
+        name, number = f"{stem} ({number})", number + 1
+    return name
+
+
+def current() -> MemoryBank:
+    """The bank chosen in the sidebar."""
+    name = st.session_state.get("bank", DEMO)
+    path = known().get(name)
+    if name == DEMO:
+        return _open(str(_demo_path()))
+    if path is None:
+        raise CoreError(f"There is no bank called “{name}” any more. Choose another one in the sidebar.")
+    return _open(str(path))
+
+
+def _demo_path() -> Path:
+    """The demo's file, made again where somebody deleted it."""
+    if not _demo().exists():
+        _demo.clear()
+        _open.clear()
+    return _demo()
+
+
+def create(name: str) -> str:
+    """Make an empty bank in the banks folder; returns its name."""
+    name = name.strip().removesuffix(".duckdb")
+    if not re.fullmatch(r"\w[\w .\-]{0,63}", name):
+        raise CoreError("A bank's name has 1 to 64 letters, digits, spaces, dots or hyphens. Nothing was made.")
+    if name in known():
+        raise CoreError(f"There is a bank called “{name}” already: open it, or choose another name.")
+    MemoryBank.open(folder() / f"{name}.duckdb", engine())
+    return name
+
+
+def add_path(text: str, make: bool = False) -> str:
+    """Let this session open a bank at any path; returns the name it goes by."""
+    path = Path(text.strip()).expanduser()
+    if not text.strip():
+        raise CoreError("Type the path of a bank, for example ~/memories.duckdb.")
+    path = MemoryBank.open(path.absolute(), engine(), create=make).path
+    if path not in known().values():
+        st.session_state["opened"] = [*st.session_state.get("opened", []), str(path)]
+    return next(name for name, there in known().items() if there == path)
+
+
+# --- what they hold, and what they answered ---------------------------------------------------------------------------
+
+
+def counts(bank: MemoryBank) -> dict[str, int]:
+    """Sizes of the bank, with ``pending``: memories without codes."""
+    try:
+        version = bank.version
+    except CoreError:
+        return bank.counts() | {"pending": 0}
+    return _counts(str(bank.path), version, bank)
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _counts(path: str, version: int, _bank: MemoryBank) -> dict[str, int]:
+    found = _bank.counts()
+    return found | {"pending": found["memories"] - len(_bank.index())}
+
+
+def conversations(bank: MemoryBank) -> dict[str, int]:
+    """Number of memories by conversation."""
+    return _conversations(str(bank.path), bank.version, bank)
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _conversations(path: str, version: int, _bank: MemoryBank) -> dict[str, int]:
+    return dict(_bank.conversations())
+
+
+def search(bank: MemoryBank, query: Query, also: tuple[str, ...] = ()) -> Hits:
+    return _search(str(bank.path), bank.version, query, also, bank)
+
+
+@st.cache_data(max_entries=256, show_spinner=False)
+def _search(path: str, version: int, query: Query, also: tuple[str, ...], _bank: MemoryBank) -> Hits:
+    return _bank.search(query, also)
+
+
+def explain(bank: MemoryBank, query: Query, memory: str) -> Explanation:
+    return _explain(str(bank.path), bank.version, query, memory, bank)
+
+
+@st.cache_data(max_entries=256, show_spinner=False)
+def _explain(path: str, version: int, query: Query, memory: str, _bank: MemoryBank) -> Explanation:
+    return _bank.explain(query, memory)
+
+
+def similar(bank: MemoryBank, memory: str, k: int) -> Hits:
+    return _similar(str(bank.path), bank.version, memory, k, bank)
+
+
+@st.cache_data(max_entries=256, show_spinner=False)
+def _similar(path: str, version: int, memory: str, k: int, _bank: MemoryBank) -> Hits:
+    return _bank.similar(memory, k)
+
+
+def memories(bank: MemoryBank, ids: tuple[str, ...]) -> dict[str, Memory]:
+    return _memories(str(bank.path), bank.version, ids, bank)
+
+
+@st.cache_data(max_entries=256, show_spinner=False)
+def _memories(path: str, version: int, ids: tuple[str, ...], _bank: MemoryBank) -> dict[str, Memory]:
+    return _bank.memories(ids)
+
+
+def codes(bank: MemoryBank, ids: tuple[str, ...]) -> dict[str, Codes]:
+    """The stored codes of some memories, one row each; those without are left out."""
+    found = {i: bank.codes(i) for i in ids}
+    return {i: code for i, code in found.items() if code is not None}
+
+
+def health(bank: MemoryBank) -> Health:
+    """How well the dictionary fits the bank; never cached where the engine cannot work."""
+    try:
+        version = bank.version
+    except CoreError:
+        return bank.health()
+    return _health(str(bank.path), version, bank)
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def _health(path: str, version: int, _bank: MemoryBank) -> Health:
+    return _bank.health()
+
+
+def trace(bank: MemoryBank, text: str) -> TokenTrace | None:
+    """Every latent at every token of a text, or None while the model is not loaded."""
+    return _trace(bank.engine.fingerprint, text, bank) if bank.engine.warm else None
+
+
+@st.cache_data(max_entries=256, show_spinner=False)
+def _trace(fingerprint: str, text: str, _bank: MemoryBank) -> TokenTrace:
+    return _bank.engine.trace(text)
+
+
+def job(bank: MemoryBank) -> Job | None:
+    """The long task of a bank, running or just ended."""
+    return jobs().get(str(bank.path))
+
+
+def provenance(bank: MemoryBank, query: Query | None = None) -> dict[str, Any]:
+    return bank.provenance(query)

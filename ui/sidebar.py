@@ -1,0 +1,91 @@
+"""The sidebar: which bank, which engine and its state, which page."""
+
+from __future__ import annotations
+
+import html
+
+import streamlit as st
+from streamlit.navigation.page import StreamlitPage
+
+from core import DEMO_QUERY
+from ui import banks, link, parts
+from ui.colours import STATE_COLOURS
+
+SECONDS_BETWEEN_LOOKS = 1.0
+LOOKS_BEFORE_LOADING = 2
+"""The first look is part of the page; by the third the browser has drawn it, and the model may have the processor."""
+WORDS = {
+    "ready": "ready",
+    "warming": "warming up",
+    "cold": "not loaded yet",
+    "missing": "files missing",
+}
+
+
+def draw(groups: dict[str, list[StreamlitPage]]) -> None:
+    names = list(banks.known())
+    if st.session_state["bank"] not in names:
+        link.note(f"There is no bank called “{st.session_state['bank']}” any more; this is the demo.")
+        st.session_state["bank"] = banks.DEMO
+    st.selectbox(
+        "Bank",
+        names,
+        key="bank",
+        on_change=bank_changed,
+        persist_state="session",
+        help="Open or make others in the Library.",
+    )
+    state = st.container()
+    for group, listed in groups.items():
+        st.html(f'<div class="mn-group">{group}</div>')
+        for page in listed:
+            st.page_link(page)
+    with state:
+        _state()
+
+
+def bank_changed() -> None:
+    """What was chosen in one bank does not exist in the next."""
+    state = st.session_state
+    state.update(memory=None, latent=None, token=None, conversation="")
+    if state.get("recall_text", "") in ("", DEMO_QUERY):
+        state["recall_text"] = link.first_question()
+
+
+def _busy() -> bool:
+    job = banks.job(banks.current())
+    return banks.warmer().state in ("cold", "warming") or (job is not None and job.running)
+
+
+def _state() -> None:
+    """The bank's size and the engine's dot; looks again every second while something is going on."""
+    looking = _busy()
+    looks = 0
+
+    @st.fragment(run_every=SECONDS_BETWEEN_LOOKS if looking else None)
+    def state() -> None:
+        nonlocal looks
+        looks += 1
+        if looks > LOOKS_BEFORE_LOADING:
+            banks.warmer().start()
+        if looking and not _busy():
+            st.rerun()
+        _draw_state()
+
+    state()
+
+
+def _draw_state() -> None:
+    bank = banks.current()
+    sizes = banks.counts(bank)
+    warmer, job = banks.warmer(), banks.job(bank)
+    words, colour = WORDS[warmer.state], STATE_COLOURS.get(warmer.state, STATE_COLOURS["busy"])
+    if job is not None and job.running:
+        colour = STATE_COLOURS["busy"]
+        words = f"encoding {parts.percent(job.share)}" if job.share else job.progress.note or "importing"
+    pending = f" · {sizes['pending']:,} to encode" if sizes["pending"] else ""
+    memories = "1 memory" if sizes["memories"] == 1 else f"{sizes['memories']:,} memories"
+    st.html(
+        f'<div class="mn-state" role="status">{memories}{pending}<br>'
+        f'<span class="mn-dot" style="background:{colour}"></span>{html.escape(bank.engine.name)} · {words}</div>'
+    )

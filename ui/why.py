@@ -1,0 +1,92 @@
+"""Why a memory came: its sparse score, latent by latent, with the tokens on both sides."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from core import Explanation
+from ui import components, parts
+from ui.tokens import TokenValues
+
+SHOWN = 12
+"""Latents in the table before “show all”."""
+
+
+def data(
+    explanation: Explanation, query: TokenValues, memory: TokenValues, latent: int | None, shown: int = SHOWN
+) -> dict[str, Any]:
+    """What the component draws."""
+    total = sum(share.share for share in explanation.shares) or 1.0
+    largest = max((share.share for share in explanation.shares), default=1.0)
+    spread = {share.latent: share.share for share in explanation.shares}
+    rows = [
+        {
+            "latent": share.latent,
+            "name": str(share.latent),
+            "percent": parts.percent(share.share / total),
+            "width": round(62 * share.share / largest, 1),
+            "value": parts.number(share.share),
+            "weight": parts.number(share.weight),
+            "from": share.query_token.text,
+            "to": share.memory_token.text,
+            "query": query.of(share.latent),
+            "memory": memory.of(share.latent),
+        }
+        for i, share in enumerate(explanation.shares)
+        if i < shown or share.latent == latent
+    ]
+    return {
+        "query": {"pieces": query.pieces(), "total": _totals(query, spread)},
+        "memory": {"pieces": memory.pieces(), "total": _totals(memory, spread)},
+        "rows": rows,
+        "latent": latent,
+        "weight_help": "Inverse document frequency: high where few memories of this bank fire the latent.",
+    }
+
+
+def _totals(side: TokenValues, shares: dict[int, float]) -> dict[int, float]:
+    return {token: round(float(value), 5) for token, value in enumerate(side.spread(shares)) if value > 0}
+
+
+def summary(explanation: Explanation, shown: int) -> str:
+    """What the shown latents make up, and what they leave out."""
+    n, total = len(explanation.shares), sum(share.share for share in explanation.shares)
+    if not n or total <= 0:
+        return "No latent fires in both texts: this memory came by its dense similarity alone."
+    whole = parts.number(total)
+    if n <= shown:
+        return f"{'This latent makes' if n == 1 else f'These {n} latents make'} up the whole sparse score of {whole}."
+    part = parts.percent(sum(share.share for share in explanation.shares[:shown]) / total)
+    return f"The {shown} strongest latents make up {part} of the sparse score of {whole}; {n - shown:,} share the rest."
+
+
+def standing(explanation: Explanation) -> str:
+    """Scores and ranks in every mode, as one line."""
+    return " · ".join(
+        f"{mode} {parts.number(score)} (rank {explanation.ranks[mode]:,})" for mode, score in explanation.scores.items()
+    )
+
+
+def draw(drawn: dict[str, Any], choose: Callable[[int], None], open_latent: Callable[[int], None]) -> None:
+    components.draw("why", "recall_why", drawn, latent=choose, open=open_latent)
+
+
+def export_rows(explanation: Explanation) -> list[dict[str, Any]]:
+    """One row per shared latent."""
+    return [
+        {
+            "query": explanation.query.text,
+            "memory": explanation.memory.id,
+            "latent": share.latent,
+            "share": share.share,
+            "query_value": share.query_value,
+            "memory_value": share.memory_value,
+            "weight": share.weight,
+            "query_token": share.query_token.text,
+            "query_start": share.query_token.start,
+            "memory_token": share.memory_token.text,
+            "memory_start": share.memory_token.start,
+        }
+        for share in explanation.shares
+    ]
