@@ -67,7 +67,7 @@ class PlainDictionary:
 
     def encode(self, states: Tensor) -> Activations:
         """states: [t, d_in]."""
-        chunks = [self._encode(chunk) for chunk in states.split(TOKENS_AT_ONCE)]
+        chunks = [self._encode(chunk) for chunk in torch.split(states, TOKENS_AT_ONCE)]
         starts = range(0, max(len(states), 1), TOKENS_AT_ONCE)
         return Activations(
             torch.cat([chunk.row + start for chunk, start in zip(chunks, starts, strict=True)]),
