@@ -25,6 +25,7 @@ from core.types import (
     Query,
     Question,
     Refusal,
+    Term,
     TokenTrace,
 )
 
@@ -48,6 +49,7 @@ __all__ = [
     "Query",
     "Question",
     "Refusal",
+    "Term",
     "TokenTrace",
     "data_folder",
     "open_demo",

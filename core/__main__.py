@@ -6,6 +6,7 @@ import argparse
 import hashlib
 import json
 import os
+import re
 import sys
 import time
 from collections.abc import Generator, Sequence
@@ -20,7 +21,7 @@ from core.readers import FORMATS
 from core.retrieval.fusion import FUSIONS
 from core.retrieval.similarity import WEIGHTINGS
 from core.settings import cache_folder
-from core.types import MODES, Explanation, Hits, ImportReport, Memory, Progress, Query
+from core.types import MODES, Explanation, Hits, ImportReport, Memory, Progress, Query, Term
 
 T = TypeVar("T")
 OK, PROBLEM, USAGE = 0, 1, 2
@@ -81,6 +82,8 @@ def _search(a: argparse.Namespace) -> tuple[Any, list[str]]:
         "hits": [_hit(hits, i, memories[hits.ids[i]], explained.get(hits.ids[i])) for i in top],
         "provenance": bank.provenance(query),
     }
+    if a.bring:
+        result["flips"] = [asdict(flip) for flip in bank.flips(query, a.bring)]
     lines = [] if top else [f"Nothing in {bank.name} has anything in common with this query ({a.mode})."]
     for place, i in enumerate(top, 1):
         memory = memories[hits.ids[i]]
@@ -90,8 +93,32 @@ def _search(a: argparse.Namespace) -> tuple[Any, list[str]]:
                 f"{'':15}{share.share:7.2f}  latent {share.latent}: "
                 f"“{share.query_token.text}” → “{share.memory_token.text}”"
             )
+    for flip in result.get("flips", []):
+        term = flip["term"]
+        lines.append(f"{a.bring} would be {flip['rank']}. with latent {term['latent']} at {term['weight']:+.2f}")
     lines.append(f"encoded in {hits.encode_ms:.0f} ms, ranked {hits.n_candidates:,} memories in {hits.rank_ms:.1f} ms")
     return result, lines
+
+
+def _compose(a: argparse.Namespace) -> tuple[Any, list[str]]:
+    bank = MemoryBank.open(a.bank, a.engine, create=False)
+    _known_conversation(bank, a.conversation)
+    hits = bank.compose(a.terms, a.k, a.conversation)
+    top = hits.top("sparse")
+    memories = bank.memories(hits.ids[i] for i in top)
+    result = {
+        "terms": [asdict(term) for term in a.terms],
+        "hits": [
+            {"id": hits.ids[i], "text": memories[hits.ids[i]].text, "score": round(float(hits.scores["sparse"][i]), 6)}
+            for i in top
+        ],
+        "provenance": bank.provenance(hits.query),
+    }
+    lines = [
+        f"{place:3}  {hits.scores['sparse'][i]:8.3f}  {hits.ids[i]}  {_short(memories[hits.ids[i]].text)}"
+        for place, i in enumerate(top, 1)
+    ]
+    return result, lines or [f"No memory in {bank.name} scores above 0 for these latents."]
 
 
 def _memory(a: argparse.Namespace) -> tuple[Any, list[str]]:
@@ -271,7 +298,13 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--conversation", help="only memories of this conversation")
     sub.add_argument("--k", type=_positive, default=10, help="how many (default 10)")
     sub.add_argument("--explain", action="store_true", help="the latents behind every hit, with their shares")
+    sub.add_argument("--bring", metavar="ID", help="the smallest edits of one latent that bring this memory into the k")
     similarity(sub)
+
+    sub = command("compose", _compose, "Ask in latents: +15 -5, or with weights 15:2 5:-0.5.")
+    sub.add_argument("terms", nargs="+", type=_term, metavar="TERM")
+    sub.add_argument("--conversation", help="only memories of this conversation")
+    sub.add_argument("--k", type=_positive, default=10, help="how many (default 10)")
 
     sub = command("memory", _memory, "One memory and its strongest latents.")
     sub.add_argument("id")
@@ -302,6 +335,14 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--batch", type=_positive, default=2048)
     sub.add_argument("--seed", type=int, default=0)
     return parser
+
+
+def _term(text: str) -> Term:
+    """“+15”, “-5” or “5:-0.5”: a latent, and how much of it."""
+    match = re.fullmatch(r"(?:([+-])(\d+)|(\d+):([+-]?\d+(?:\.\d+)?))", text)
+    if not match:
+        raise argparse.ArgumentTypeError(f"“{text}” is no term: write +15, -5 or 5:-0.5")
+    return Term(int(match[2]), 1.0 if match[1] == "+" else -1.0) if match[2] else Term(int(match[3]), float(match[4]))
 
 
 def _positive(text: str) -> int:

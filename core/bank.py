@@ -17,6 +17,7 @@ from core.encoding.engines import Encoder, Engine
 from core.errors import CoreError
 from core.evaluation import runner as running
 from core.retrieval import explain as explaining
+from core.retrieval.counterfactual import Flip, minimal_flips
 from core.retrieval.index import Index
 from core.retrieval.rank import rank
 from core.store import Database, tables
@@ -31,6 +32,7 @@ from core.types import (
     Query,
     Question,
     Reading,
+    Term,
     TokenTrace,
 )
 
@@ -271,6 +273,20 @@ class MemoryBank:
             if width and not 0 <= latent < width:
                 raise CoreError(f"Latent {latent} does not exist: this dictionary has {width:,} (0–{width - 1}).")
         return Codes.empty() if query.terms and not query.text.strip() else self.encode_query(query.text)
+
+    def compose(self, terms: Sequence[Term], k: int = 10, conversation: str | None = None) -> Hits:
+        """The memories that fire some latents and not others, in the sparse mode; scores are activations times weights.
+
+        >>> bank.compose([Term(15, +1), Term(5, -1)], k=3)
+        """
+        if not terms:
+            raise CoreError("There is no latent to compose: give at least one.")
+        return self.search(Query("", conversation, k, weighting="activation", terms=tuple(terms)))
+
+    def flips(self, query: Query, memory_id: str) -> list[Flip]:
+        """The smallest edits of one latent that bring a memory into the first k of the sparse mode, smallest first."""
+        self.memory(memory_id)
+        return minimal_flips(self.index(), query, self._asked(query), memory_id)
 
     def similar(self, memory_id: str, k: int = 10, mode_query: Query | None = None) -> Hits:
         """The memories nearest to one of the bank, in every mode; itself is among them."""

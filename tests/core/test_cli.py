@@ -421,9 +421,10 @@ def test_a_reader_that_has_seen_enough() -> None:
     """As in `python -m core … | head`: no complaint about the broken pipe."""
     reading, writing = os.pipe()
     os.close(reading)
+    buffered = os.environ | {"PYTHONUNBUFFERED": ""}
     done = subprocess.run(
         [sys.executable, "-m", "core", "engines"],
-        cwd=ROOT, stdout=writing, stderr=subprocess.PIPE, text=True, check=False,
+        cwd=ROOT, env=buffered, stdout=writing, stderr=subprocess.PIPE, text=True, check=False,
     )  # fmt: skip
     os.close(writing)
     assert (done.returncode, done.stderr) == (0, "")

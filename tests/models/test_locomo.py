@@ -1,4 +1,8 @@
-"""Recall on the LoCoMo benchmark. Its file is not part of the repository: see docs/cli.md for where it is from."""
+"""Recall on the LoCoMo benchmark. Its file is not part of the repository.
+
+DATA/locomo10.json is data/locomo10.json of github.com/snap-research/locomo (CC BY-NC 4.0); MNEMOSCOPE_LOCOMO may name
+another file in the same format. Encoding it takes minutes.
+"""
 
 from __future__ import annotations
 
