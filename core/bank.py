@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -36,7 +37,7 @@ from core.types import (
     TokenTrace,
 )
 
-CHARACTERS_PER_BATCH = 60_000
+CHARACTERS_PER_BATCH = 20_000
 """One transaction: a few seconds of encoding, so that a stop or a kill loses little."""
 QUERIES_REMEMBERED = 1024
 
@@ -53,6 +54,7 @@ class MemoryBank:
         self._lock = threading.Lock()
         self._stamp: tuple[int, int, int] | None = None
         self._index: Index | None = None
+        self._identity: tuple[str, int] | None = None
         self._queries: OrderedDict[str, Codes] = OrderedDict()
 
     @classmethod
@@ -67,6 +69,12 @@ class MemoryBank:
     @property
     def name(self) -> str:
         return self.path.stem
+
+    @contextmanager
+    def kept_open(self) -> Iterator[None]:
+        """Keep the file open for several calls, a page's say, instead of opening it for each."""
+        with self._database.work():
+            yield
 
     # --- what is in it ------------------------------------------------------------------------------------------------
 
@@ -194,15 +202,16 @@ class MemoryBank:
 
     def _load_index(self) -> Index:
         with self._database.work() as cursor:
-            version = tables.version(cursor)
-            if self._index is not None and self._index.version == version:
+            identity = tables.identity(cursor)
+            if self._index is not None and self._identity == identity:
                 return self._index
             labels, codes = tables.load_codes(cursor, self.engine.fingerprint)
+        self._identity = identity
         ids, texts, conversations, categories = (
             labels[n].to_pylist() for n in ("id", "text", "conversation", "category")
         )
         known = Codes.empty() if codes is None else codes
-        return Index.build(ids, texts, conversations, categories, known, self.engine.fingerprint, version)
+        return Index.build(ids, texts, conversations, categories, known, self.engine.fingerprint, identity[1])
 
     @property
     def version(self) -> int:
@@ -248,9 +257,9 @@ class MemoryBank:
     def search(self, query: Query, also: tuple[str, ...] = ()) -> Hits:
         """The memories that stand out for a query in any mode; ``also`` names memories to place in any case."""
         started = time.perf_counter()
-        codes = self._asked(query)
+        codes, index = self._asked(query), self.index()
         encoded = time.perf_counter()
-        hits = rank(self.index(), query, codes, also)
+        hits = rank(index, query, codes, also)
         ranked = time.perf_counter()
         return replace(hits, encode_ms=(encoded - started) * 1e3, rank_ms=(ranked - encoded) * 1e3)
 

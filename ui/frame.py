@@ -128,7 +128,8 @@ def body(stem: str) -> Iterator[Body]:
     page: Body | None = None
     with parts.problems():
         page = Body(banks.current())
-        yield page
+        with page.bank.kept_open():
+            yield page
     for sentence in link.notes():
         notices.warning(parts.plain(sentence), icon=":material/link_off:")
     with actions:

@@ -43,6 +43,8 @@ class Database:
             raise CoreError(f"There is no bank at {path}. Import a file to make one.")
         if self.path.is_dir():
             raise CoreError(f"{path} is a folder; a bank is one file, for example {path}/memories.duckdb.")
+        if not _may_be_duckdb(self.path):
+            raise CoreError(f"{path} is not a bank: DuckDB cannot read it. It was left as it is.")
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as problem:
@@ -106,6 +108,15 @@ class Database:
         except FileNotFoundError:
             raise CoreError(f"The bank {self.path} is gone: it was moved or deleted.") from None
         return stat.st_size, stat.st_mtime_ns, self._shared.commits
+
+
+def _may_be_duckdb(path: Path) -> bool:
+    """Whether a file is absent, empty or marked as DuckDB's. DuckDB itself takes JSON and CSV files for databases too."""
+    try:
+        with path.open("rb") as stream:
+            return stream.read(12)[8:] in (b"", b"DUCK")
+    except OSError:
+        return True  # opening it says what is wrong
 
 
 def _connect(path: Path) -> duckdb.DuckDBPyConnection:

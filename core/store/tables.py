@@ -241,8 +241,10 @@ def code_sums(cursor: Cursor, fingerprint: str) -> dict[str, float]:
     return {name: float(value) for name, value in zip(names, row, strict=True)}
 
 
-def version(cursor: Cursor) -> int:
-    return int(cursor.execute("select version from bank").fetchall()[0][0])
+def identity(cursor: Cursor) -> tuple[str, int]:
+    """(the bank's own id, its version): equal means the same content, whatever the file is called."""
+    bank, version = cursor.execute("select id, version from bank").fetchall()[0]
+    return bank, int(version)
 
 
 def counts(cursor: Cursor) -> dict[str, int]:
@@ -284,7 +286,7 @@ def codes_of(table: pa.Table, n_latents: int) -> Codes:
     indptr = np.concatenate([[0], np.cumsum(part_latents, dtype=np.int64)]).astype(np.int64)
     token_indptr, token_start = _flat(table, "token_start", np.int32)
     _, dense = _flat(table, "dense", np.float32)
-    scalar = {name: table[name].to_numpy() for name in ("n_active", "residual", "variance")}
+    scalar = {name: _array(table[name].combine_chunks()) for name in ("n_active", "residual", "variance")}
     return Codes(
         dense.reshape(len(table), -1) if len(table) else np.zeros((0, 0), np.float32),
         n_latents,
@@ -311,8 +313,13 @@ def _lists(indptr: np.ndarray, values: np.ndarray) -> pa.LargeListArray:
 def _flat(table: pa.Table, name: str, dtype: Any) -> tuple[np.ndarray, np.ndarray]:
     """(indptr, values) of a list column that may come in several chunks."""
     chunks = table[name].chunks
-    values = [chunk.flatten().to_numpy() for chunk in chunks]
-    lengths = [np.diff(chunk.offsets.to_numpy()) for chunk in chunks]
+    values = [_array(chunk.flatten()) for chunk in chunks]
+    lengths = [np.diff(_array(chunk.offsets)) for chunk in chunks]
     total = np.concatenate(lengths) if lengths else np.zeros(0, np.int64)
     indptr = np.concatenate([[0], np.cumsum(total, dtype=np.int64)])
     return indptr.astype(np.int64), np.concatenate(values).astype(dtype, copy=False) if values else np.zeros(0, dtype)
+
+
+def _array(values: pa.Array) -> np.ndarray:
+    """The numbers of an Arrow array without nulls. Its own ``to_numpy`` imports pandas, a quarter of a second."""
+    return np.from_dlpack(values)

@@ -1,5 +1,5 @@
-create table bank (version bigint not null);
-insert into bank values (1);
+create table bank (id varchar not null, version bigint not null);
+insert into bank values (uuid()::varchar, 1);
 
 create table memories (
     id varchar primary key,
