@@ -33,6 +33,7 @@ from core.types import (
     Query,
     Question,
     Reading,
+    Refusal,
     Term,
     TokenTrace,
 )
@@ -140,7 +141,15 @@ class MemoryBank:
     ) -> Generator[Progress, None, ImportReport]:
         """Read, store and encode files. Everything readable is stored; the report says what was not, and why."""
         yield Progress(0, 1, "reading")
-        return (yield from self._import([readers.read(Path(f), format) for f in files], encode))
+        readings = []
+        for file in files:
+            try:
+                readings.append(readers.read(Path(file), format))
+            except CoreError as problem:
+                if len(files) == 1:
+                    raise
+                readings.append(Reading([], [], [Refusal(Path(file).name, 0, "", str(problem))]))
+        return (yield from self._import(readings, encode))
 
     def _import(self, readings: list[Reading], encode: bool) -> Generator[Progress, None, ImportReport]:
         report = ImportReport()

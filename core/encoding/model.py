@@ -126,6 +126,7 @@ class TokenModel:
             return_overflowing_tokens=True,
             return_offsets_mapping=True,
             return_special_tokens_mask=True,
+            split_special_tokens=True,  # “[SEP]” typed by a person is text
             return_attention_mask=False,
             verbose=False,
         )

@@ -111,7 +111,7 @@ class Database:
 
 
 def _may_be_duckdb(path: Path) -> bool:
-    """Whether a file is absent, empty or marked as DuckDB's. DuckDB itself takes JSON and CSV files for databases too."""
+    """Whether a file is absent, empty or marked as DuckDB's: DuckDB itself takes JSON and CSV files for databases."""
     try:
         with path.open("rb") as stream:
             return stream.read(12)[8:] in (b"", b"DUCK")

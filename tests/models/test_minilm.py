@@ -280,3 +280,10 @@ def test_an_sae_of_another_width_is_said_in_words(minilm: Engine, tmp_path: Path
         CoreError, match=r"reads states of 8 numbers, but .*MiniLM.* gives 384: it was trained on another"
     ):
         engine.load()
+
+
+def test_control_tokens_typed_by_a_person_are_text(minilm: Engine) -> None:
+    """“[SEP]” in a message is five characters, not the end of it."""
+    trace = minilm.trace("a [SEP] b [MASK]")
+    assert "[SEP]" not in trace.tokens
+    assert "".join(trace.tokens) == "a[SEP]b[MASK]"
