@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from core.bank import MemoryBank
+from core.demo import open_demo
 from core.encoding.engines import Engine, presets
 from core.errors import CoreError
 from core.readers import FORMATS
@@ -168,6 +169,7 @@ def _info(a: argparse.Namespace) -> tuple[Any, list[str]]:
 def _engines(a: argparse.Namespace) -> tuple[Any, list[str]]:
     if a.prepare:
         Engine.named(a.prepare).load()
+        open_demo(a.prepare)
     result: list[dict[str, Any]] = []
     for spec in presets().values():
         missing = Engine(spec).missing()
@@ -312,7 +314,11 @@ def _parser() -> argparse.ArgumentParser:
 
     command("info", _info, "What a bank holds, and how well the dictionary fits it.")
     sub = command("engines", _engines, "The engines and what each still needs.", bank=False)
-    sub.add_argument("--prepare", metavar="NAME", help="load one now, so that its converted weights are in the cache")
+    sub.add_argument(
+        "--prepare",
+        metavar="NAME",
+        help="load one and make the demo bank now",
+    )
 
     sub = command("evaluate", _evaluate, "Measure recall of the evidence on a benchmark file.", bank=False)
     sub.add_argument("file", metavar="FILE")

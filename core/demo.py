@@ -39,9 +39,10 @@ def open_demo(engine: str = "minilm") -> MemoryBank:
 
 
 def _fill(bank: MemoryBank) -> None:
-    for reading in demo_readings():
-        finish(bank.add(reading, encode=False))
-    _adopt_shipped_codes(bank)
+    with bank.kept_open():
+        for reading in demo_readings():
+            finish(bank.add(reading, encode=False))
+        _adopt_shipped_codes(bank)
 
 
 def demo_readings() -> Iterable[Reading]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy import stats
 
 from core.retrieval.index import Index
 from core.retrieval.rank import order, ranks_of
@@ -21,6 +20,8 @@ def overlap_at_k(a: Floats, b: Floats, k: int) -> float:
 
 def kendall_tau(a: Floats, b: Floats) -> float:
     """Kendall's τ-b of two score vectors over the same candidates, −1 to 1; 0 where one of them is constant."""
+    from scipy import stats  # half a second that no page needs to begin with
+
     tau = float(stats.kendalltau(a, b).statistic) if len(a) > 1 else 0.0
     return tau if np.isfinite(tau) else 0.0
 

@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from core import open_demo
 from tests.conftest import IN_CI
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -97,7 +98,10 @@ def fresh_server(tmp_path: Path, browser: Browser) -> Iterator[Callable[[], Serv
     running: list[Server] = []
 
     def start() -> Server:
-        running.append(Server(tmp_path / f"server{len(running)}").start())
+        new = Server(tmp_path / f"server{len(running)}")
+        (new.data / "banks").mkdir(parents=True)
+        shutil.copy(open_demo().path, new.data / "banks")  # as `make install` leaves it
+        running.append(new.start())
         return running[-1]
 
     yield start

