@@ -332,13 +332,13 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument(
         "--corpus", required=True, metavar="FOLDER", help="a folder of .jsonl or .jsonl.gz files with “text”"
     )
-    sub.add_argument("--tokens", type=lambda t: _positive(str(int(float(t)))), default=4_000_000, metavar="N")
+    sub.add_argument("--tokens", type=lambda t: _positive(str(int(float(t)))), default=10_000_000, metavar="N")
     sub.add_argument("--out", default="sae", metavar="FOLDER", help="where the SAE is saved (default ./sae)")
-    sub.add_argument("--architecture", choices=["topk", "batchtopk"], default="topk")
-    sub.add_argument("--width", type=_positive, default=8192, help="latents in the dictionary")
-    sub.add_argument("--k", type=_positive, default=16, help="active latents per token")
+    sub.add_argument("--architecture", choices=["topk", "batchtopk", "matryoshka", "jumprelu"], default="topk")
+    sub.add_argument("--width", type=_positive, default=16384, help="latents in the dictionary")
+    sub.add_argument("--k", type=_positive, default=40, help="active latents per token")
     sub.add_argument("--lr", type=float, default=1e-3)
-    sub.add_argument("--batch", type=_positive, default=2048)
+    sub.add_argument("--batch", type=_positive, default=1024)
     sub.add_argument("--seed", type=int, default=0)
     return parser
 

@@ -6,7 +6,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from core import readers
 from core.encoding.engines import Encoder, Engine
 from core.errors import CoreError
 from core.evaluation import runner as running
+from core.latents import Latents
 from core.retrieval import explain as explaining
 from core.retrieval.counterfactual import Flip, minimal_flips
 from core.retrieval.index import Index
@@ -76,6 +77,19 @@ class MemoryBank:
         """Keep the file open for several calls, a page's say, instead of opening it for each."""
         with self._database.work():
             yield
+
+    def work(self) -> AbstractContextManager[Any]:
+        """A cursor of the bank's file, for the store's functions."""
+        return self._database.work()
+
+    def write(self) -> AbstractContextManager[Any]:
+        """The same as one transaction."""
+        return self._database.write()
+
+    @property
+    def latents(self) -> Latents:
+        """The engine's dictionary as this bank sees it: labels, trust, statistics, examples."""
+        return Latents(self)
 
     # --- what is in it ------------------------------------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from core.encoding.catalogue import Catalogue
 from core.encoding.engines import Encoder
 from core.encoding.pooling import pool
 from core.types import Codes, TokenTrace
@@ -44,6 +45,10 @@ class FakeEncoder(Encoder):
     @property
     def warm(self) -> bool:
         return self._warm
+
+    @property
+    def catalogue(self) -> Catalogue:
+        return Catalogue(None, None)
 
     def missing(self) -> list[str]:
         return []

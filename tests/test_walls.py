@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parent.parent
 HEAVY = {"torch", "sae_lens", "transformers", "sentence_transformers"}
 SHOWN = {"streamlit", "plotly"}
 STORED = {"duckdb"}
-PURE = {"core.types", "core.errors"}
+PURE = {"core.types", "core.codes", "core.errors"}
 
 
 def _imports(file: Path) -> list[tuple[int, str, bool]]:

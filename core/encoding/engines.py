@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import numpy as np
 
+from core.encoding import catalogue
+from core.encoding.catalogue import Catalogue
 from core.encoding.pooling import cut, pool
 from core.encoding.weights import digest, locate, weight_files
 from core.errors import CoreError, EngineMissing
@@ -73,6 +75,9 @@ class Encoder(Protocol):
     @property
     def warm(self) -> bool: ...
 
+    @property
+    def catalogue(self) -> Catalogue: ...
+
     def missing(self) -> list[str]: ...
 
     def load(self) -> None: ...
@@ -91,6 +96,7 @@ class Engine:
         self._dtype = dtype
         self._lock = threading.Lock()
         self._fingerprint: str | None = None
+        self._catalogue: Catalogue | None = None
         self._loaded: tuple[TokenModel, Dictionary, DenseEmbedder | None] | None = None
 
     @classmethod
@@ -131,6 +137,16 @@ class Engine:
             about["training"] = None
         return about
 
+    @property
+    def catalogue(self) -> Catalogue:
+        """What is known of the latents before any bank; empty where nobody described the SAE."""
+        if self._catalogue is None:
+            try:
+                self._catalogue = catalogue.read(locate(self.spec.sae))
+            except EngineMissing:
+                return Catalogue(None, None)
+        return self._catalogue
+
     def missing(self) -> list[str]:
         """What keeps the engine from working, as sentences; empty when it is ready."""
         problems = []
@@ -165,7 +181,7 @@ class Engine:
         with self._lock:
             model, dictionary, _ = self._parts()
             tokens = model.tokenize([text])
-            token, latent, value, residual, variance = _activations(
+            token, latent, value, residual, variance = activations(
                 model, dictionary, tokens, int(tokens.text_indptr[-1])
             )
         n = len(residual)
@@ -208,7 +224,7 @@ def encode_with(model: TokenModel, dictionary: Dictionary, texts: list[str], den
     tokens = model.tokenize(texts)
     text_indptr = tokens.text_indptr
     sums = np.zeros((len(texts), model.d_in), np.float32) if dense is None else None
-    token, latent, value, residual, variance = _activations(model, dictionary, tokens, int(text_indptr[-1]), sums)
+    token, latent, value, residual, variance = activations(model, dictionary, tokens, int(text_indptr[-1]), sums)
     part_indptr, part_start, part_tokens = cut(text_indptr, PART_TOKENS)
     pooled = pool(part_tokens, token, latent, value, dictionary.n_latents)
     kept = ~tokens.special
@@ -236,7 +252,7 @@ def encode_with(model: TokenModel, dictionary: Dictionary, texts: list[str], den
     )
 
 
-def _activations(
+def activations(
     model: TokenModel, dictionary: Dictionary, tokens: Tokens, n_tokens: int, sums: Floats | None = None
 ) -> tuple[np.ndarray, np.ndarray, Floats, Floats, Floats]:
     """(token, latent, value) of every activation, and the residual and variance of every token.
@@ -262,7 +278,7 @@ def _activations(
 
 def _sae_files(folder: Path) -> list[Path]:
     """What decides the latents: the weights and the configuration, not the statistics beside them."""
-    weights = [p for p in weight_files(folder) if p.name != "stats.safetensors"]
+    weights = [p for p in weight_files(folder) if p.name not in ("stats.safetensors", catalogue.TRUST)]
     if not weights or not (folder / "cfg.json").is_file():
         raise EngineMissing(f"{folder} holds no SAE: cfg.json and sae_weights.safetensors are expected.")
     return [*weights, folder / "cfg.json"]

@@ -27,12 +27,13 @@ from core.errors import CoreError
 from core.settings import cache_folder
 from core.types import Progress
 
-HELD_OUT_EVERY = 50
-"""One record in so many is never trained on: FVU is measured there."""
+HELD_OUT_EVERY = 20
+"""One record in so many is never trained on: FVU and the trust of labels are measured there."""
 PIECES_PER_CHUNK = 1024
 BUFFER_TOKENS = 131_072
 HELD_OUT_TOKENS = 60_000
 CHECKPOINT_SECONDS = 120
+ARCHITECTURES = ("topk", "batchtopk", "matryoshka", "jumprelu")
 ENCODER_START = 0.3
 """Length of an encoder column at the start: latents of near directions overlap, so that 1 would overshoot."""
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # of <malloc.h>
@@ -52,13 +53,15 @@ class TrainingPlan:
     """Everything that decides the result."""
 
     tokens: int
-    d_sae: int = 8192
+    d_sae: int = 16384
     architecture: str = "topk"
-    """``topk`` or ``batchtopk``"""
-    k: int = 16
+    """One of ARCHITECTURES."""
+    k: int = 40
     lr: float = 1e-3
-    batch: int = 2048
+    batch: int = 1024
     seed: int = 0
+    l0_coefficient: float = 0.3
+    """JumpReLU's price of an active latent; the others ask for ``k``."""
 
 
 def train(spec: EngineSpec, corpus: Path, plan: TrainingPlan, out: Path) -> Generator[Progress, None, None]:
@@ -92,19 +95,21 @@ def train(spec: EngineSpec, corpus: Path, plan: TrainingPlan, out: Path) -> Gene
         feature_sampling_window=max(100, 400_000 // plan.batch),
         n_batches_for_norm_estimate=10,
     )
-    sae = _new_sae(spec, plan, model.d_in)
+    sae = new_sae(plan, model.d_in)
     trainer: Any = SAETrainer(config, sae, stream.batches())
+    trainer.optimizer.param_groups[0]["fused"] = True
     with redirect_stderr(StringIO()), redirect_stdout(StringIO()):  # sae-lens draws its own bar
         if checkpoints:
             sae.load_state_dict(type(sae).load_from_disk(checkpoints[-1].parent).state_dict())
             trainer.load_trainer_state(checkpoints[-1].parent)
         else:
-            _initialise(trainer, [next(trainer.data_provider) for _ in range(-(-plan.d_sae // plan.batch) + 1)])
+            initialise(trainer, [next(trainer.data_provider) for _ in range(-(-plan.d_sae // plan.batch) + 1)])
     started, before = time.monotonic(), trainer.n_training_samples
     last_saved = started
     while trainer.n_training_samples < plan.tokens:
         trainer.maybe_reset_sparsity()
         step = trainer.step(next(trainer.data_provider))
+        normalise(sae)
         trainer.n_training_steps += 1
         if trainer.n_training_steps % 20 == 0:
             loss = float(step.losses["mse_loss"].detach())
@@ -136,30 +141,45 @@ def keep_freed_memory() -> None:
     libc.mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
 
 
-def _new_sae(spec: EngineSpec, plan: TrainingPlan, d_in: int) -> Any:
-    from sae_lens import (
-        BatchTopKTrainingSAE,
-        BatchTopKTrainingSAEConfig,
-        TopKTrainingSAE,
-        TopKTrainingSAEConfig,
-    )
+def new_sae(plan: TrainingPlan, d_in: int) -> Any:
+    """A fresh SAE of sae-lens, to be trained. Raises CoreError for an architecture that is not known."""
+    import sae_lens
 
-    if plan.architecture not in ("topk", "batchtopk"):
-        raise CoreError(f"The architecture “{plan.architecture}” cannot be trained here: choose topk or batchtopk.")
+    from core.training.sparse_step import SparseTopKTrainingSAE
+
+    if plan.architecture not in ARCHITECTURES:
+        known = ", ".join(ARCHITECTURES)
+        raise CoreError(f"The architecture “{plan.architecture}” cannot be trained here: choose one of {known}.")
     common: dict[str, Any] = {
         "d_in": d_in,
         "d_sae": plan.d_sae,
-        "k": plan.k,
         "apply_b_dec_to_input": True,
         "normalize_activations": "expected_average_only_in",
-        "aux_loss_coefficient": 1 / 32,
     }
+    sparse = common | {"k": plan.k, "aux_loss_coefficient": 1 / 32}
     if plan.architecture == "topk":
-        return TopKTrainingSAE(TopKTrainingSAEConfig(**common))
-    return BatchTopKTrainingSAE(BatchTopKTrainingSAEConfig(**common))
+        return SparseTopKTrainingSAE(sae_lens.TopKTrainingSAEConfig(**sparse, rescale_acts_by_decoder_norm=False))
+    if plan.architecture == "batchtopk":
+        return sae_lens.BatchTopKTrainingSAE(sae_lens.BatchTopKTrainingSAEConfig(**sparse))
+    if plan.architecture == "matryoshka":
+        widths = [plan.d_sae // 16, plan.d_sae // 4, plan.d_sae]
+        return sae_lens.MatryoshkaBatchTopKTrainingSAE(
+            sae_lens.MatryoshkaBatchTopKTrainingSAEConfig(**sparse, matryoshka_widths=widths)
+        )
+    return sae_lens.JumpReLUTrainingSAE(
+        sae_lens.JumpReLUTrainingSAEConfig(
+            **common, jumprelu_init_threshold=1.0, jumprelu_bandwidth=0.5, l0_coefficient=plan.l0_coefficient
+        )
+    )
 
 
-def _initialise(trainer: Any, batches: list[Any]) -> None:
+def normalise(sae: Any) -> None:
+    """After a step: what an SAE of ours keeps true; sae-lens' own scale their activations instead."""
+    if hasattr(sae, "normalise"):
+        sae.normalise()
+
+
+def initialise(trainer: Any, batches: list[Any]) -> None:
     """Start from data: the decoder's bias is the mean state, and each latent points at one token state.
 
     From random directions, two thirds of the latents die in the first 300,000 tokens; from data, none
@@ -222,7 +242,12 @@ def states_of(model: Any, texts: list[str]) -> Iterator[Any]:
 
 
 def pieces(corpus: Path, seed: int, held_out: bool) -> Iterator[str]:
-    """Memory-sized pieces of a corpus, for ever: 1-4 turns of dialogue or 1-5 sentences of prose.
+    """Memory-sized pieces of a corpus, for ever: 1-4 turns of dialogue or 1-5 sentences of prose."""
+    return (piece for piece, _ in sourced_pieces(corpus, seed, held_out))
+
+
+def sourced_pieces(corpus: Path, seed: int, held_out: bool) -> Iterator[tuple[str, int]]:
+    """The same, each with the number of its file.
 
     Files are drawn by the square root of their size, so that a small corpus of dialogue is not lost beside novels.
     """
@@ -237,7 +262,7 @@ def pieces(corpus: Path, seed: int, held_out: bool) -> Iterator[str]:
         for i in rng.choice(len(files), size=4096, p=weights / weights.sum()):
             while not queues[i]:
                 queues[i] = _cut(next(records[i]), rng)
-            yield queues[i].pop()
+            yield queues[i].pop(), int(i)
 
 
 def _records(file: Path, rng: np.random.Generator, held_out: bool) -> Iterator[str]:

@@ -1,0 +1,514 @@
+"""What a bank knows of its engine's latents: names, trust, statistics, examples. ``bank.latents`` is the way here."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Generator, Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from core.analysis import latents as here
+from core.analysis.trust import ENOUGH, Sides, shuffled, trust
+from core.encoding.engines import Encoder
+from core.errors import CoreError
+from core.retrieval.index import Index
+from core.settings import cache_folder
+from core.store import names
+from core.types import (
+    LABEL_SOURCES,
+    Codes,
+    Context,
+    Floats,
+    Label,
+    LatentInfo,
+    Pair,
+    PairLatent,
+    Progress,
+    Span,
+    TokenTrace,
+)
+
+if TYPE_CHECKING:
+    from core.bank import MemoryBank
+
+LONGEST_LABEL = 200
+TOP_MEMORIES = 20
+BANK_CONTEXTS = ((0.75, 1.0), (0.5, 0.75), (0.25, 0.5), (0.0, 0.25))
+"""Quantiles of a latent's memories that examples are taken from."""
+LABELS_AT_ONCE = 512
+SORTS = ("density", "memories", "max", "trust", "trust_here", "latent", "fires")
+
+
+class Latents:
+    """The dictionary of a bank's engine, as this bank sees it."""
+
+    def __init__(self, bank: MemoryBank) -> None:
+        self._bank = bank
+
+    @property
+    def n(self) -> int:
+        """m, the width of the dictionary; 0 where neither a code nor a description tells it."""
+        return self._bank.index().codes.n_latents or len(self._engine.catalogue)
+
+    @property
+    def _engine(self) -> Encoder:
+        return self._bank.engine
+
+    def _check(self, latent: int) -> None:
+        if not 0 <= latent < self.n:
+            raise CoreError(f"Latent {latent} does not exist: this dictionary has {self.n:,} (0–{self.n - 1}).")
+
+    # --- names --------------------------------------------------------------------------------------------------------
+
+    def labels(self, latents: Iterable[int]) -> dict[int, Label]:
+        """The label shown for each of some latents, with its trust; one of empty text where nobody named it."""
+        wanted = sorted({int(i) for i in latents})
+        return {i: found[0] for i, found in self._all_labels(wanted).items()}
+
+    def _all_labels(self, wanted: Sequence[int]) -> dict[int, list[Label]]:
+        """Every label of some latents, the one shown first."""
+        with self._bank.work() as cursor:
+            stored = names.labels(cursor, self._engine.fingerprint, wanted)
+            judged = names.trust(cursor, self._engine.fingerprint, wanted)
+        found: dict[int, list[Label]] = {i: [] for i in wanted}
+        for latent, source, text, score in stored:
+            found[latent].append(Label(latent, text, source, score))
+        text_of, score_of, trust_of = (self._column(name) for name in ("label", "score", "trust"))
+        for i in wanted:
+            if i < len(text_of) and text_of[i]:
+                found[i].append(Label(i, text_of[i], "words", float(score_of[i]), float(trust_of[i])))
+        trusted = {(latent, label): (auroc, n) for latent, label, auroc, n in judged}
+        unknown = (float("nan"), 0)
+        return {
+            i: [
+                replace(one, trust_here=auroc, n_here=n)
+                for one in sorted(known, key=lambda one: LABEL_SOURCES.index(one.source))
+                for auroc, n in [trusted.get((i, one.text), unknown)]
+            ]
+            or [Label(i)]
+            for i, known in found.items()
+        }
+
+    def _column(self, name: str) -> np.ndarray:
+        return self._engine.catalogue.column(name, self.n)
+
+    def rename(self, latent: int, text: str) -> Label:
+        """Give a latent your own name, or take it away with an empty text. Its trust is measured where the model is."""
+        self._check(latent)
+        text = " ".join(text.split())
+        if len(text) > LONGEST_LABEL:
+            raise CoreError(f"A label has at most {LONGEST_LABEL} characters; this one has {len(text)}.")
+        self.store([(latent, "yours", text, None)])
+        label = self.labels([latent])[latent]
+        return self.judge([label])[0] if self._engine.warm and label.text else label
+
+    def store(self, rows: Sequence[tuple[int, str, str, float | None]]) -> None:
+        """Store labels: (latent, source, text, score). Of one source a latent has one; an empty text removes it."""
+        for latent, source, _, _ in rows:
+            self._check(latent)
+            if source not in LABEL_SOURCES[:-1]:
+                raise CoreError(f"Labels come from {', '.join(LABEL_SOURCES[:-1])}; not from “{source}”.")
+        with self._bank.write() as cursor:
+            names.set_labels(cursor, self._engine.fingerprint, rows)
+
+    def export_labels(self) -> pa.Table:
+        """Every latent with its label, source and figures: what ``import_labels`` reads back."""
+        return self.table(limit=self.n, sort="latent").select(
+            ["latent", "label", "source", "trust", "trust_here", "density", "memories"]
+        )
+
+    def import_labels(self, file: str | Path) -> int:
+        """Your own labels from a CSV with the columns ``latent`` and ``label``; returns how many were stored.
+
+        Labels equal to the one shown are left alone. Raises CoreError that names the line; then nothing is stored.
+        """
+        file = Path(file)
+        rows: list[tuple[int, str, str, float | None]] = []
+        try:
+            with file.open(encoding="utf-8-sig", newline="") as stream:
+                reader = csv.DictReader(stream)
+                missing = {"latent", "label"} - set(reader.fieldnames or [])
+                if missing:
+                    raise CoreError(f"{file.name} has no column “{sorted(missing)[0]}”: latent and label are needed.")
+                for row in reader:
+                    rows.append((*_label_row(row, file.name, reader.line_num, self.n), None))
+        except (OSError, UnicodeDecodeError, csv.Error) as problem:
+            raise CoreError(f"{file.name} cannot be read as CSV: {problem}. Nothing was changed.") from problem
+        shown = self.labels(row[0] for row in rows)
+        new = {row[0]: row for row in rows if row[2] != shown[row[0]].text}
+        self.store(list(new.values()))
+        return len(new)
+
+    # --- trust --------------------------------------------------------------------------------------------------------
+
+    def judge(self, labels: Sequence[Label]) -> list[Label]:
+        """Labels with both their trusts measured now; loads the model."""
+        vectors = self._engine.encode([label.text for label in labels]).dense
+        latents = np.asarray([label.latent for label in labels], np.int32)
+        known = self._engine.catalogue.judged
+        there = np.full(len(labels), np.nan, np.float32)
+        if known is not None:
+            texts, drawn = known
+            mine = Sides(drawn.positive[latents], drawn.negative[latents])
+            there = np.where(mine.count >= ENOUGH, trust(vectors, texts, mine), np.nan).astype(np.float32)
+        found, count = here.trust_here(self._bank.index(), latents, vectors)
+        measured = ~np.isnan(found)
+        texts_of = [label.text for label, use in zip(labels, measured, strict=True) if use]
+        rows = _trust_rows(latents[measured], texts_of, found, count, measured)
+        with self._bank.write() as cursor:
+            names.set_trust(cursor, self._engine.fingerprint, rows, whole=False)
+        return [
+            replace(label, trust=float(a), trust_here=float(b), n_here=0 if np.isnan(b) else int(n))
+            for label, a, b, n in zip(labels, there, found, count, strict=True)
+        ]
+
+    def measure(self) -> Generator[Progress, None, dict[str, Any]]:
+        """Measure the trust of every label in this bank and keep it; returns the figures of all of them.
+
+        The first time the labels are encoded, which takes seconds and is remembered.
+        """
+        index = self._bank.index()
+        shown = self._shown_texts()
+        named = np.flatnonzero([bool(text) for text in shown]).astype(np.int32)
+        if not len(named):
+            raise CoreError(f"No latent of engine {self._engine.name} has a label yet.")
+        vectors = yield from self._label_vectors([shown[i] for i in named])
+        found, count = here.trust_here(index, named, vectors)
+        dealt, _ = here.trust_here(index, named, vectors[shuffled(count)])
+        measured = ~np.isnan(found)
+        rows = _trust_rows(named[measured], [shown[i] for i in named[measured]], found, count, measured)
+        with self._bank.write() as cursor:
+            names.set_trust(cursor, self._engine.fingerprint, rows, whole=True)
+        yield Progress(len(named), len(named), "trust measured")
+        enough = measured & (count >= ENOUGH)
+        return _figures(found, dealt, enough) | {
+            "texts": f"the {len(index):,} memories of {self._bank.name}",
+            "n_labels": len(named),
+        }
+
+    def measure_shipped(self) -> Generator[Progress, None, dict[str, Any]]:
+        """The same on the texts that came with the SAE, held out from the labels; stores nothing."""
+        known = self._engine.catalogue.judged
+        if known is None:
+            raise CoreError(f"Engine {self._engine.name} comes with no texts to measure trust on: measure on a bank.")
+        texts, drawn = known
+        shown = self._column("label")
+        named = np.flatnonzero([bool(text) for text in shown]).astype(np.int32)
+        vectors = yield from self._label_vectors([shown[i] for i in named])
+        mine = Sides(drawn.positive[named], drawn.negative[named])
+        enough = mine.count >= ENOUGH
+        own, dealt = trust(vectors, texts, mine), trust(vectors[shuffled(mine.count)], texts, mine)
+        yield Progress(len(named), len(named), "trust measured")
+        return _figures(own, dealt, enough) | {
+            "texts": f"{len(texts):,} held-out windows of 32 tokens",
+            "n_labels": len(named),
+        }
+
+    def _shown_texts(self) -> list[str]:
+        with self._bank.work() as cursor:
+            stored = names.labels(cursor, self._engine.fingerprint)
+        shown = [str(text) for text in self._column("label")]
+        rank = {source: i for i, source in enumerate(LABEL_SOURCES)}
+        for latent, _, text, _ in sorted(stored, key=lambda row: -rank[row[1]]):
+            shown[latent] = text
+        return shown
+
+    def _label_vectors(self, texts: list[str]) -> Generator[Progress, None, Floats]:
+        """Embeddings of labels, float32 [l, d]; kept in the cache, since they change with the labels alone."""
+        import hashlib
+
+        key = hashlib.sha256("\x00".join([self._engine.fingerprint, *texts]).encode()).hexdigest()[:32]
+        file = cache_folder() / "labels" / f"{key}.npy"
+        if file.is_file():
+            return np.asarray(np.load(file), dtype=np.float32)
+        parts = []
+        for start in range(0, len(texts), LABELS_AT_ONCE):
+            yield Progress(start, len(texts), "encoding the labels")
+            parts.append(self._engine.encode(texts[start : start + LABELS_AT_ONCE]).dense)
+        vectors = np.concatenate(parts)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        np.save(file, vectors.astype(np.float16))
+        return vectors
+
+    # --- bookmarks ----------------------------------------------------------------------------------------------------
+
+    def bookmarks(self) -> dict[int, str]:
+        """Notes of the bookmarked latents, oldest first."""
+        with self._bank.work() as cursor:
+            return names.bookmarks(cursor, self._engine.fingerprint)
+
+    def bookmark(self, latent: int, note: str | None = "") -> None:
+        """Bookmark a latent with a note; None takes the bookmark away."""
+        self._check(latent)
+        with self._bank.write() as cursor:
+            names.set_bookmark(cursor, self._engine.fingerprint, latent, note)
+
+    # --- looking at them ----------------------------------------------------------------------------------------------
+
+    def table(
+        self,
+        search: str = "",
+        text: str = "",
+        sort: str = "memories",
+        descending: bool = True,
+        live: bool = False,
+        min_trust: float = 0.0,
+        bookmarked: bool = False,
+        limit: int = 200,
+    ) -> pa.Table:
+        """Latents, one row each: latent, label, source, trust, trust_here, density, memories, max, words, fires.
+
+        search: words that the label or the latent's own words contain, or a latent's number. text: only latents that
+        this text fires, ``fires`` being their strongest activation (encodes the text). sort: one of SORTS. live: only
+        those that a memory of this bank fires. The number of rows found is in the schema's metadata (``found``).
+        """
+        if sort not in SORTS:
+            raise CoreError(f"Latents are sorted by {', '.join(SORTS)}; not by “{sort}”.")
+        index, n = self._bank.index(), self.n
+        memories = here.counts(index) if len(index) else np.zeros(n, np.int32)
+        fires = np.full(n, np.nan, np.float32)
+        keep = np.ones(n, bool)
+        if text.strip():
+            codes = self._bank.encode_query(text)
+            fires[codes.latents] = codes.max
+            keep &= ~np.isnan(fires)
+        shown, sources, there, trust_here = self._columns_shown()
+        if search.strip():
+            keep &= self._found(search, shown)
+        if live:
+            keep &= memories > 0
+        if min_trust > 0:
+            keep &= np.nan_to_num(np.where(np.isnan(trust_here), there, trust_here)) >= min_trust
+        if bookmarked:
+            marked = np.zeros(n, bool)
+            marked[[i for i in self.bookmarks() if i < n]] = True
+            keep &= marked
+        strongest = here.strongest(index) if len(index) else np.zeros(n, np.float32)
+        known = np.asarray(self._column("max"), np.float32)
+        columns: dict[str, np.ndarray] = {
+            "latent": np.arange(n, dtype=np.int32),
+            "label": shown,
+            "source": sources,
+            "trust": there,
+            "trust_here": trust_here,
+            "density": np.asarray(self._column("density"), np.float32),
+            "memories": memories.astype(np.int32),
+            "max": np.where(np.isnan(known), strongest, known).astype(np.float32),
+            "fires": fires,
+        }
+        (rows,) = np.nonzero(keep)
+        by = columns[sort][rows].astype(np.float64)
+        order = np.lexsort((rows, np.where(np.isnan(by), np.inf, -by if descending else by)))[:limit]
+        chosen = rows[order]
+        table = pa.table({name: pa.array(values[chosen]) for name, values in columns.items()})
+        return table.replace_schema_metadata({"found": str(len(rows)), "latents": str(n)})
+
+    def _columns_shown(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """(label, source, trust, trust_here) of every latent, [m] each."""
+        with self._bank.work() as cursor:
+            stored = names.labels(cursor, self._engine.fingerprint)
+            judged = names.trust(cursor, self._engine.fingerprint)
+        n = self.n
+        shown = np.asarray(self._column("label"), dtype=object).copy()
+        there = np.asarray(self._column("trust"), np.float32).copy()
+        sources = np.where(shown == "", "", "words").astype(object)
+        rank = {source: i for i, source in enumerate(LABEL_SOURCES)}
+        for latent, source, text, _ in sorted(stored, key=lambda row: -rank[row[1]]):
+            if latent < n:
+                shown[latent], sources[latent], there[latent] = text, source, np.nan
+        trust_here = np.full(n, np.nan, np.float32)
+        for latent, label, auroc, _ in judged:
+            if latent < n and shown[latent] == label:
+                trust_here[latent] = auroc
+        return shown, sources, there, trust_here
+
+    def _found(self, search: str, shown: np.ndarray) -> np.ndarray:
+        """bool [m]: every word of the search stands in the label or among the words that the latent fires on."""
+        wanted = search.lower().split()
+        if len(wanted) == 1 and wanted[0].lstrip("#").isdigit():
+            return np.arange(self.n) == int(wanted[0].lstrip("#"))
+        haystack = pa.compute.utf8_lower(pa.array([f" {text}" for text in shown], pa.string()))
+        words = self._words_joined()
+        out = np.ones(self.n, bool)
+        for word in wanted:
+            hit = pa.compute.match_substring(haystack, word).to_numpy(zero_copy_only=False)
+            if words is not None:
+                hit = hit | pa.compute.match_substring(words, word).to_numpy(zero_copy_only=False)
+            out &= hit
+        return out
+
+    def _words_joined(self) -> pa.Array | None:
+        """The words of each latent as one text, from the description of the dictionary."""
+        table = self._engine.catalogue.table
+        if table is None or len(table) != self.n:
+            return None
+        joined: pa.Array = pa.compute.binary_join(table["words"].combine_chunks().cast(pa.list_(pa.string())), " ")
+        return joined
+
+    def info(self, latent: int) -> LatentInfo:
+        """Everything known of one latent."""
+        self._check(latent)
+        row, index = self._engine.catalogue.row(latent), self._bank.index()
+        if len(self._engine.catalogue) != self.n:
+            row = {}
+        labels = self._all_labels([latent])[latent]
+        rows, values = here.firing(index, latent) if len(index) else (np.zeros(0, np.int32), np.zeros(0, np.float32))
+        top = float(values[0]) if len(values) else 0.0
+        spans = _peaks(index, latent, rows)
+        shipped = tuple(Context(**context) for context in row.get("contexts") or [])
+        return LatentInfo(
+            label=labels[0],
+            labels=tuple(labels),
+            density=float(row.get("density", np.nan)),
+            max=float(row.get("max", np.nan)),
+            mean=float(row.get("mean", np.nan)),
+            histogram=tuple(row.get("histogram") or ()),
+            words=tuple(zip(row.get("words") or (), row.get("word_share") or (), strict=True)),
+            contexts=shipped + _contexts(index, rows, values, spans),
+            nearest=tuple(zip(row.get("nearest") or (), row.get("nearest_cosine") or (), strict=True)),
+            coactive=tuple(here.coactive(index, latent)) if len(index) else (),
+            memories=len(rows),
+            memory_density=len(rows) / len(index) if len(index) else 0.0,
+            top=tuple(
+                (index.ids[r], float(v), span)
+                for r, v, span in zip(rows[:TOP_MEMORIES], values, spans[:TOP_MEMORIES], strict=False)
+            ),
+            memory_histogram=here.histogram(values, top),
+            memory_max=top,
+            neuronpedia=self._neuronpedia(latent),
+            note=self.bookmarks().get(latent),
+        )
+
+    def _neuronpedia(self, latent: int) -> str:
+        place = self._engine.about.get("neuronpedia", "")
+        return f"https://www.neuronpedia.org/{place}/{latent}" if place else ""
+
+    def pair(self, a: str, b: str) -> Pair:
+        """Two texts under the microscope: the latents they share and do not, with the tokens on both sides."""
+        if not a.strip() or not b.strip():
+            raise CoreError("The microscope needs two texts.")
+        both = self._engine.encode([a, b]).merged()
+        one, two = both.take([0]), both.take([1])
+        left = dict(zip(one.latents.tolist(), range(len(one.latents)), strict=True))
+        right = dict(zip(two.latents.tolist(), range(len(two.latents)), strict=True))
+
+        def line(latent: int) -> PairLatent:
+            i, j = left.get(latent), right.get(latent)
+            return PairLatent(
+                latent,
+                0.0 if i is None else float(one.max[i]),
+                0.0 if j is None else float(two.max[j]),
+                _span(one, a, i),
+                _span(two, b, j),
+            )
+
+        lines = [line(latent) for latent in sorted(left.keys() | right.keys())]
+        norm = float(np.linalg.norm(one.max) * np.linalg.norm(two.max))
+        shared = sorted((x for x in lines if x.a and x.b), key=lambda x: -x.a * x.b)
+        return Pair(
+            self._engine.trace(a),
+            self._engine.trace(b),
+            tuple(shared),
+            tuple(sorted((x for x in lines if not x.b), key=lambda x: -x.a)),
+            tuple(sorted((x for x in lines if not x.a), key=lambda x: -x.b)),
+            float(both.dense[0] @ both.dense[1]),
+            sum(x.a * x.b for x in shared) / norm if norm else 0.0,
+            len(shared) / len(lines) if lines else 0.0,
+            shared_words(a, b),
+        )
+
+
+def shared_words(a: str, b: str) -> tuple[str, ...]:
+    """Stems of content words that two texts share (English stop words, Snowball)."""
+    import bm25s
+    import Stemmer
+
+    stemmer = Stemmer.Stemmer("english")
+    one, two = bm25s.tokenize([a, b], stopwords="en", stemmer=stemmer, return_ids=False, show_progress=False)
+    return tuple(sorted(set(one) & set(two)))
+
+
+def _label_row(row: dict[str, Any], file: str, line: int, n: int) -> tuple[int, str, str]:
+    text = " ".join((row.get("label") or "").split())
+    try:
+        latent = int((row.get("latent") or "").strip())
+    except ValueError:
+        raise CoreError(
+            f"{file}, line {line}, field “latent”: “{row.get('latent')}” is no number. Nothing was changed."
+        ) from None
+    if not 0 <= latent < n:
+        raise CoreError(f"{file}, line {line}, field “latent”: {latent} is not in 0–{n - 1}. Nothing was changed.")
+    if len(text) > LONGEST_LABEL:
+        raise CoreError(
+            f"{file}, line {line}, field “label”: longer than {LONGEST_LABEL} characters. Nothing was changed."
+        )
+    return latent, "yours", text
+
+
+def _trust_rows(latents: np.ndarray, texts: list[str], found: Floats, count: np.ndarray, use: np.ndarray) -> pa.Table:
+    return pa.table(
+        {
+            "latent": pa.array(latents, pa.int32()),
+            "label": pa.array(texts, pa.string()),
+            "auroc": pa.array(found[use], pa.float32()),
+            "a_side": pa.array(count[use], pa.int32()),
+        }
+    )
+
+
+def _figures(own: Floats, dealt: Floats, enough: np.ndarray) -> dict[str, Any]:
+    if not enough.any():
+        raise CoreError(f"No latent has {ENOUGH} texts a side here: measure on a larger bank, or without --bank.")
+    return {
+        "mean_auroc": round(float(own[enough].mean()), 4),
+        "shuffled_auroc": round(float(np.nanmean(dealt[enough])), 4),
+        "n_latents": int(enough.sum()),
+        "median_auroc": round(float(np.median(own[enough])), 4),
+        "share_above_0.75": round(float((own[enough] >= 0.75).mean()), 4),
+    }
+
+
+def _peaks(index: Index, latent: int, rows: np.ndarray) -> list[Span]:
+    """The token at which a latent peaks in some memories."""
+    if not len(rows):
+        return []
+    codes = index.derived("merged", index.codes.merged)
+    starts, spans = codes.indptr, []
+    for r in rows[: 4 * TOP_MEMORIES].tolist():
+        at = int(starts[r] + np.searchsorted(codes.latents[starts[r] : starts[r + 1]], latent))
+        spans.append(_token(codes, r, index.texts[r], at))
+    return spans
+
+
+def _token(codes: Codes, row: int, text: str, at: int) -> Span:
+    token = int(codes.token_indptr[row]) + int(codes.peak[at])
+    start, end = int(codes.token_start[token]), int(codes.token_end[token])
+    return Span(start, end, text[start:end])
+
+
+def _span(codes: Codes, text: str, at: int | None) -> Span:
+    return Span(0, 0, "") if at is None else _token(codes, 0, text, at)
+
+
+def _contexts(index: Index, rows: np.ndarray, values: Floats, spans: list[Span]) -> tuple[Context, ...]:
+    """Two memories from each quarter of a latent's activations in the bank, below the strongest ones."""
+    out, known = [], dict(zip(rows.tolist(), spans, strict=False))
+    for low, high in BANK_CONTEXTS:
+        first, last = int((1 - high) * len(rows)), int((1 - low) * len(rows)) - 1
+        for i in sorted({first + (last - first) // 3, first + 2 * (last - first) // 3}) if last > first else []:
+            r = int(rows[i])
+            span = known.get(r, Span(0, 0, ""))
+            out.append(
+                Context(
+                    index.texts[r], span.start, span.end, float(values[i]),
+                    f"{100 * low:.0f}–{100 * high:.0f} %", index.ids[r],
+                )
+            )  # fmt: skip
+    return tuple(out)
+
+
+__all__ = ["SORTS", "Latents", "TokenTrace"]

@@ -1,0 +1,228 @@
+"""The one client for OpenAI-compatible chat endpoints: a local server or a service, set in the environment.
+
+MNEMOSCOPE_LLM_URL is its base URL (``http://localhost:11434/v1``), MNEMOSCOPE_LLM_MODEL the model's name there,
+MNEMOSCOPE_LLM_KEY the key where one is needed, MNEMOSCOPE_LLM_PRICE its price as ``in,out`` in USD per million tokens.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor
+from concurrent.futures import wait as wait_for
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from core.errors import CoreError
+from core.web import Line, check_url, json_of, place, send
+
+if TYPE_CHECKING:
+    import httpx
+
+K = TypeVar("K")
+Messages = Sequence[Mapping[str, str]]
+"""Chat messages: ``{"role": "user", "content": …}``."""
+CHARACTERS_PER_TOKEN = 4
+SECONDS_FOR_AN_ANSWER = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Request(Generic[K]):
+    """One question to a model."""
+
+    key: K
+    """What the answer is for: comes back beside it."""
+    messages: Messages
+    max_tokens: int = 300
+    temperature: float = 0.0
+    schema: Mapping[str, Any] | None = None
+    """JSON schema of the answer; endpoints that know none are asked without."""
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What some requests will take, roughly."""
+
+    requests: int
+    tokens_in: int
+    tokens_out: int
+    cost: float | None = None
+    """USD; None where no price is set."""
+
+    def __str__(self) -> str:
+        size = (
+            f"{self.requests:,} requests, about {self.tokens_in:,} tokens in and {self.tokens_out:,} tokens out",
+            "set MNEMOSCOPE_LLM_PRICE to “in,out” (USD per million tokens) to see the cost",
+        )
+        return f"{size[0]}; {size[1]}." if self.cost is None else f"{size[0]}: about ${self.cost:,.2f}."
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where a model is asked. Safe to share between threads. Its key is in no text that this module makes."""
+
+    url: str
+    model: str
+    key: str = field(default="", repr=False)
+    price: tuple[float, float] | None = None
+    """USD per million tokens, in and out."""
+    line: Line = Line(SECONDS_FOR_AN_ANSWER)
+
+    def __post_init__(self) -> None:
+        base = check_url(self.url, "MNEMOSCOPE_LLM_URL").removesuffix("/chat/completions")
+        object.__setattr__(self, "url", base)
+        if not all("!" <= c <= "~" for c in self.key):
+            raise CoreError("MNEMOSCOPE_LLM_KEY holds a space or a sign that no key has: copy it again.")
+
+    @classmethod
+    def from_environment(cls) -> Endpoint:
+        """The endpoint that the environment names. Raises CoreError with the name of the variable that is missing."""
+        found = {name: os.environ.get(f"MNEMOSCOPE_LLM_{name}", "").strip() for name in ("URL", "MODEL", "KEY")}
+        examples = {"URL": "http://localhost:11434/v1", "MODEL": "llama3.2"}
+        for name, example in examples.items():
+            if not found[name]:
+                raise CoreError(f"No model to ask: set MNEMOSCOPE_LLM_{name}, for example to {example}.")
+        return cls(found["URL"], found["MODEL"], found["KEY"], _price(os.environ.get("MNEMOSCOPE_LLM_PRICE", "")))
+
+    def complete(
+        self,
+        messages: Messages,
+        max_tokens: int = 300,
+        temperature: float = 0.0,
+        schema: Mapping[str, Any] | None = None,
+        stop: threading.Event | None = None,
+    ) -> str:
+        """The model's answer to a chat, never empty. Raises CoreError when none comes or when it is cut off."""
+        body: dict[str, Any] | None = {
+            "model": self.model,
+            "messages": [dict(message) for message in messages],
+            "max_tokens": max_tokens,
+            "temperature": temperature,
+        }
+        if schema is not None and body is not None:
+            named = {"name": "answer", "strict": True, "schema": dict(schema)}
+            body["response_format"] = {"type": "json_schema", "json_schema": named}
+        headers = {"Authorization": f"Bearer {self.key}"} if self.key else {}
+        while body is not None:
+            answer = send(self.line, "POST", f"{self.url}/chat/completions", headers, body, stop)
+            if answer.status_code not in (400, 422):
+                break
+            body = _without_what_it_refuses(body, answer.text)
+        if answer.status_code != 200:
+            raise CoreError(self._refusal(answer))
+        return self._text(json_of(answer), max_tokens)
+
+    def batched(
+        self, requests: Iterable[Request[K]], at_once: int = 4
+    ) -> Generator[tuple[K, str | CoreError], None, None]:
+        """(key, answer or the problem in its place) of each request, as they end, at_once of them at a time.
+
+        Requests are taken as they are needed. Closing the generator starts no further try; answers under way are
+        dropped.
+        """
+        stop, waiting = threading.Event(), iter(requests)
+        running: dict[Future[str | CoreError], K] = {}
+        pool = ThreadPoolExecutor(at_once, thread_name_prefix="llm")
+        try:
+            while True:
+                for request in islice(waiting, at_once - len(running)):
+                    running[pool.submit(self._answer, request, stop)] = request.key
+                if not running:
+                    return
+                ended = next(iter(wait_for(running, return_when=FIRST_COMPLETED).done))
+                yield running.pop(ended), ended.result()
+        finally:
+            stop.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+
+    def estimate(self, requests: Iterable[Request[Any]], answer_tokens: int | None = None) -> Estimate:
+        """What requests will take. answer_tokens: length of an answer; where not given, the most that may come."""
+        n = tokens_in = tokens_out = 0
+        for request in requests:
+            n += 1
+            tokens_in += sum(-(-len(message["content"]) // CHARACTERS_PER_TOKEN) for message in request.messages)
+            tokens_out += request.max_tokens if answer_tokens is None else answer_tokens
+        return self.priced(n, tokens_in, tokens_out)
+
+    def priced(self, requests: int, tokens_in: int, tokens_out: int) -> Estimate:
+        """An estimate with its cost, where a price is set."""
+        price = self.price
+        cost = None if price is None else (tokens_in * price[0] + tokens_out * price[1]) / 1e6
+        return Estimate(requests, tokens_in, tokens_out, cost)
+
+    def _answer(self, request: Request[Any], stop: threading.Event) -> str | CoreError:
+        try:
+            return self.complete(request.messages, request.max_tokens, request.temperature, request.schema, stop)
+        except CoreError as problem:
+            return problem
+
+    def _refusal(self, answer: httpx.Response) -> str:
+        where, status = place(self.url), answer.status_code
+        if status in (401, 403):
+            return f"{where} refuses the key ({status}): check MNEMOSCOPE_LLM_KEY."
+        said = self._said(answer)
+        if status == 404:
+            return (
+                f"{where} has no model “{self.model}”, or is not the API's base URL (404){said}. "
+                "Check MNEMOSCOPE_LLM_MODEL and MNEMOSCOPE_LLM_URL."
+            )
+        if 300 <= status < 400:
+            return f"{where} points elsewhere ({status}): set MNEMOSCOPE_LLM_URL to the address it points to."
+        return f"{where} refuses the request ({status}){said}."
+
+    def _said(self, answer: httpx.Response) -> str:
+        """The endpoint's own words, without the key, which some repeat."""
+        text = " ".join(_message(answer).split()).rstrip(".")
+        if self.key:
+            text = text.replace(self.key, "…")
+        return f": {text[:200]}" if text else ""
+
+    def _text(self, found: Any, max_tokens: int) -> str:
+        where = place(self.url)
+        try:
+            choice = found["choices"][0]
+            text, reason = choice["message"]["content"], choice.get("finish_reason")
+        except (KeyError, IndexError, TypeError, AttributeError) as problem:
+            raise CoreError(f"{where} answered with JSON that is no chat completion. Is the URL right?") from problem
+        if reason == "length":
+            raise CoreError(f"The answer of {self.model} was cut off at {max_tokens} tokens.")
+        if not isinstance(text, str) or not text.strip():
+            raise CoreError(f"{self.model} answered with no text (it ended by “{reason}”).")
+        return text
+
+
+def _price(text: str) -> tuple[float, float] | None:
+    if not text.strip():
+        return None
+    try:
+        price_in, price_out = (float(part) for part in text.split(","))
+    except ValueError:
+        price_in = price_out = -1.0
+    if not (0 <= price_in < float("inf") and 0 <= price_out < float("inf")):
+        raise CoreError("MNEMOSCOPE_LLM_PRICE is two numbers, USD per million tokens in and out, for example 0.15,0.60.")
+    return price_in, price_out
+
+
+def _without_what_it_refuses(body: dict[str, Any], said: str) -> dict[str, Any] | None:
+    """The request without the setting that an endpoint does not know, or under its newer name; None: nothing is left."""
+    if "max_completion_tokens" in said and "max_tokens" in body:
+        return {**body, "max_completion_tokens": body["max_tokens"]} | _less(body, "max_tokens")
+    for name in ("temperature", "response_format"):
+        if name in body and (name in said or name == "response_format"):
+            return _less(body, name)
+    return None
+
+
+def _less(body: dict[str, Any], name: str) -> dict[str, Any]:
+    return {key: value for key, value in body.items() if key != name}
+
+
+def _message(answer: httpx.Response) -> str:
+    try:
+        found = answer.json()
+        error = found.get("error", found.get("detail", ""))
+        return str(error.get("message", "") if isinstance(error, dict) else error)
+    except (ValueError, AttributeError):
+        return ""
