@@ -52,11 +52,10 @@ class Estimate:
     """USD; None where no price is set."""
 
     def __str__(self) -> str:
-        size = (
-            f"{self.requests:,} requests, about {self.tokens_in:,} tokens in and {self.tokens_out:,} tokens out",
-            "set MNEMOSCOPE_LLM_PRICE to “in,out” (USD per million tokens) to see the cost",
-        )
-        return f"{size[0]}; {size[1]}." if self.cost is None else f"{size[0]}: about ${self.cost:,.2f}."
+        size = f"{self.requests:,} requests, about {self.tokens_in:,} tokens in and {self.tokens_out:,} tokens out"
+        if self.cost is None:
+            return f"{size}. Set MNEMOSCOPE_LLM_PRICE to “in,out” (USD per million tokens) to see the cost."
+        return f"{size}: about ${self.cost:,.2f}."
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +67,7 @@ class Endpoint:
     key: str = field(default="", repr=False)
     price: tuple[float, float] | None = None
     """USD per million tokens, in and out."""
-    line: Line = Line(SECONDS_FOR_AN_ANSWER)
+    line: Line = field(default_factory=lambda: Line(SECONDS_FOR_AN_ANSWER))
 
     def __post_init__(self) -> None:
         base = check_url(self.url, "MNEMOSCOPE_LLM_URL").removesuffix("/chat/completions")
@@ -85,6 +84,11 @@ class Endpoint:
             if not found[name]:
                 raise CoreError(f"No model to ask: set MNEMOSCOPE_LLM_{name}, for example to {example}.")
         return cls(found["URL"], found["MODEL"], found["KEY"], _price(os.environ.get("MNEMOSCOPE_LLM_PRICE", "")))
+
+    @property
+    def place(self) -> str:
+        """The base URL as it may be shown."""
+        return place(self.url)
 
     def complete(
         self,
@@ -159,7 +163,7 @@ class Endpoint:
             return problem
 
     def _refusal(self, answer: httpx.Response) -> str:
-        where, status = place(self.url), answer.status_code
+        where, status = self.place, answer.status_code
         if status in (401, 403):
             return f"{where} refuses the key ({status}): check MNEMOSCOPE_LLM_KEY."
         said = self._said(answer)
@@ -180,7 +184,7 @@ class Endpoint:
         return f": {text[:200]}" if text else ""
 
     def _text(self, found: Any, max_tokens: int) -> str:
-        where = place(self.url)
+        where = self.place
         try:
             choice = found["choices"][0]
             text, reason = choice["message"]["content"], choice.get("finish_reason")
@@ -201,14 +205,16 @@ def _price(text: str) -> tuple[float, float] | None:
     except ValueError:
         price_in = price_out = -1.0
     if not (0 <= price_in < float("inf") and 0 <= price_out < float("inf")):
-        raise CoreError("MNEMOSCOPE_LLM_PRICE is two numbers, USD per million tokens in and out, for example 0.15,0.60.")
+        raise CoreError(
+            "MNEMOSCOPE_LLM_PRICE is two numbers, USD per million tokens in and out, for example 0.15,0.60."
+        )
     return price_in, price_out
 
 
 def _without_what_it_refuses(body: dict[str, Any], said: str) -> dict[str, Any] | None:
-    """The request without the setting that an endpoint does not know, or under its newer name; None: nothing is left."""
+    """The request without a setting that the endpoint does not know, or under its newer name; None: all were tried."""
     if "max_completion_tokens" in said and "max_tokens" in body:
-        return {**body, "max_completion_tokens": body["max_tokens"]} | _less(body, "max_tokens")
+        return {**_less(body, "max_tokens"), "max_completion_tokens": body["max_tokens"]}
     for name in ("temperature", "response_format"):
         if name in body and (name in said or name == "response_format"):
             return _less(body, name)

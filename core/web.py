@@ -1,4 +1,4 @@
-"""One HTTP request to a server that may be busy, slow or gone: what is passing is tried again, the rest is a sentence."""
+"""One HTTP request to a server that may be busy, slow or gone: what passes is tried again, the rest is a sentence."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def send(
                 return answer
             problem = f"{place(url)} answered {answer.status_code} ({answer.reason_phrase or 'no reason given'})"
             asked = _asked_pause(answer.headers.get("Retry-After", ""))
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             problem = _in_words(error, url, line.timeout)
         if not left:
             raise CoreError(f"{problem}, {line.tries} times in a row. Try again later; what is stored is kept.")
@@ -124,7 +124,7 @@ def _asked_pause(retry_after: str) -> float:
         return 0.0
 
 
-def _in_words(error: httpx.TransportError, url: str, timeout: float) -> str:
+def _in_words(error: httpx.RequestError, url: str, timeout: float) -> str:
     """What went wrong. The error's own text is left out: it may quote a header, and with it the key."""
     import httpx
 
