@@ -7,7 +7,7 @@ import hashlib
 import streamlit as st
 
 from core import Codes, Memory, MemoryBank
-from ui import about, banks, frame, link, parts, strip
+from ui import about, banks, frame, labels, link, parts, strip
 from ui.tokens import TokenValues
 
 FOUND = 50
@@ -91,23 +91,26 @@ def draw(page: frame.Body) -> None:
         return
     tokens = tokens_of(bank, memory, codes)
     latent, token = chosen(tokens, codes)
-    strip.draw(tokens, latent, token, choose_token)
-    tinted = "total activation" if latent is None else f"latent {latent}"
+    strip.draw(bank, tokens, latent, token, choose_token)
+    tinted = "total activation" if latent is None else labels.said(latent, banks.labels(bank, [latent]))
     known = "" if tokens.complete else " Only the peak of each latent is known until the model is warm."
-    st.caption(f"Tinted by {tinted}. Point at a token to see its latents, click to choose it.{known}")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        parts.small(f"Tinted by {tinted}. Point at a token to see its latents, click to choose it.{known}")
+        if latent is not None:
+            st.button("Open in Latents", icon=":material/grain:", on_click=link.open_latent, args=(latent,))
     if token is not None:
-        strip.at_token(tokens, token, latent, choose_latent)
+        strip.at_token(bank, tokens, token, latent, choose_latent)
     left, right = st.columns(2, gap="medium")
     with left:
         found = strip.strongest(codes, memory.text)
         st.subheader(f"Strongest of {len(found):,} latents", anchor=False)
         stamp = hashlib.sha256(memory.id.encode()).hexdigest()[:12]
-        strip.bars(found, latent, f"bars_{stamp}_{latent}", choose_latent)
+        strip.bars(bank, found, latent, f"bars_{stamp}_{latent}", choose_latent)
         about.fingerprint(codes)
         about.facts(memory, codes, about.left_out(bank, codes))
     with right:
         about.neighbours(bank, memory, choose_memory)
-    page.export("latents", lambda: strip.export_rows(memory.id, found))
+    page.export("latents", lambda: strip.export_rows(bank, memory.id, found))
     page.python = strip.python(bank, memory.id)
 
 

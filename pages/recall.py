@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from core import Explanation, Hits, MemoryBank, Query
-from ui import asking, banks, frame, hits, link, parts, why
+from ui import asking, banks, frame, hits, link, parts, tray, why
 from ui.tokens import TokenValues
 
 ALL = 10_000
@@ -17,11 +17,6 @@ def choose_memory(memory: str) -> None:
 
 def choose_latent(latent: int) -> None:
     st.session_state["latent"] = None if latent < 0 else int(latent)
-
-
-def open_in_memory(memory: str, latent: int | None) -> None:
-    st.session_state.update(memory=memory, latent=latent, token=None)
-    link.go("memory")
 
 
 def suggest(bank: MemoryBank) -> None:
@@ -44,8 +39,8 @@ def known_memory(bank: MemoryBank, memory: str | None) -> str | None:
     return None
 
 
-def known_latent(found: Hits) -> int | None:
-    latent, width = st.session_state.get("latent"), found.query_codes.n_latents
+def known_latent(bank: MemoryBank) -> int | None:
+    latent, width = st.session_state.get("latent"), bank.latents.n
     if latent is None or latent < width:
         return latent
     link.note(f"Latent {latent} does not exist: this dictionary has {width:,} (0–{width - 1}).")
@@ -56,7 +51,7 @@ def known_latent(found: Hits) -> int | None:
 def explained(bank: MemoryBank, query: Query, found: Hits, memory: str, latent: int | None) -> Explanation:
     """The chosen hit: its standing, both texts with tinted tokens, its latents."""
     explanation = banks.explain(bank, query, memory)
-    traces = [banks.trace(bank, text) for text in (query.text, explanation.memory.text)]
+    traces = [banks.trace(bank, text) if text else None for text in (query.text, explanation.memory.text)]
     stored = [(query.text, found.query_codes), (explanation.memory.text, banks.codes(bank, (memory,))[memory])]
     sides = [
         TokenValues.of_codes(text, codes) if trace is None else TokenValues.of_trace(trace)
@@ -66,16 +61,13 @@ def explained(bank: MemoryBank, query: Query, found: Hits, memory: str, latent: 
         st.subheader("Why this one", anchor=False, width="content")
         st.text(memory, width="content")
         parts.small(why.standing(explanation))
-        st.button("Open in Memory", icon=":material/notes:", on_click=open_in_memory, args=(memory, latent))
+        st.button("Open in Memory", icon=":material/notes:", on_click=link.open_memory, args=(memory, latent))
     everything = st.session_state.get("why_all", False)
     shown = ALL if everything else why.SHOWN
+    names = banks.labels(bank, why.listed(explanation, latent, shown))
     if latent is not None and latent not in {share.latent for share in explanation.shares}:
         st.caption(f"Latent {latent} does not fire in both texts, so it adds nothing here.")
-    why.draw(
-        why.data(explanation, sides[0], sides[1], latent, shown),
-        choose_latent,
-        lambda clicked: open_in_memory(memory, int(clicked)),
-    )
+    why.draw(why.data(explanation, sides[0], sides[1], latent, shown, names), choose_latent, link.open_latent)
     with st.container(horizontal=True, vertical_alignment="center"):
         parts.small(why.summary(explanation, shown))
         if len(explanation.shares) > why.SHOWN:
@@ -90,18 +82,19 @@ def draw(page: frame.Body) -> None:
     if parts.nothing_to_recall(bank):
         return
     query = asking.query_form(bank)
-    if not query.text:
+    tray.draw(bank, "recall_tray")
+    if not query.text and not query.terms:
         suggest(bank)
         return
     page.query = query
-    if not bank.knows_query(query.text):
+    if query.text and not bank.knows_query(query.text):
         parts.waiting_for_model("this query is answered")
         return
     memory = known_memory(bank, st.session_state.get("memory"))
     found = banks.search(bank, query, (memory,) if memory else ())
-    latent = known_latent(found)
-    asking.fired(found, latent, choose_latent)
-    best = next((found.ids[i] for mode in ("combined", "dense") for i in found.top(mode)), None)
+    latent = known_latent(bank)
+    asking.fired(bank, found, latent, choose_latent)
+    best = next((found.ids[i] for mode in ("combined", "dense", "sparse") for i in found.top(mode)), None)
     if best is None:
         st.write("Nothing stored resembles this query. Ask in other words, or choose another conversation.")
         return
@@ -110,7 +103,9 @@ def draw(page: frame.Body) -> None:
     hits.draw(found, memories, banks.codes(bank, found.ids), memory, choose_memory)
     page.export("hits", lambda: hits.export_rows(found, memories))
     explanation = explained(bank, query, found, memory, latent)
-    page.export("explanation", lambda: why.export_rows(explanation))
+    page.export(
+        "explanation", lambda: why.export_rows(explanation, banks.labels(bank, why.listed(explanation, None, ALL)))
+    )
     page.python = asking.python(bank, query, memory)
 
 

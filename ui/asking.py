@@ -8,7 +8,7 @@ import numpy as np
 import streamlit as st
 
 from core import FUSIONS, WEIGHTINGS, Hits, MemoryBank, Query
-from ui import components, link, parts
+from ui import banks, components, labels, link, parts, tray
 
 CHIPS = 10
 WEIGHTING_HELP = {
@@ -59,6 +59,7 @@ def query_form(bank: MemoryBank) -> Query:
             persist_state="session", disabled=fusion == "study", help="The study's own rule has no weights.",
         )  # fmt: skip
         lexical = st.toggle("Show a column for words (BM25)", key="lexical", persist_state="session")
+    terms, muted = tray.known(bank)
     return Query(
         text=text.strip(),
         conversation=conversation,
@@ -66,22 +67,26 @@ def query_form(bank: MemoryBank) -> Query:
         weighting=weighting,
         fusion=fusion,
         balance=float(balance),
+        terms=terms,
+        muted=muted,
         lexical=lexical,
     )
 
 
-def fired(hits: Hits, latent: int | None, choose: Callable[[int], None]) -> None:
+def fired(bank: MemoryBank, hits: Hits, latent: int | None, choose: Callable[[int], None]) -> None:
     """The query's strongest latents, each with the token it peaked at, and the time it all took."""
     codes, text = hits.query_codes, hits.query.text
-    chips = []
-    for i in np.argsort(-codes.max, kind="stable")[:CHIPS]:
-        start, end = int(codes.token_start[codes.peak[i]]), int(codes.token_end[codes.peak[i]])
-        chips.append(components.chip(int(codes.latents[i]), text[start:end], float(codes.max[i])))
-    n = len(codes.latents)
+    chips, n = [], len(codes.latents)
+    strongest = np.argsort(-codes.max, kind="stable")[:CHIPS]
+    names = banks.labels(bank, codes.latents[strongest])
+    for i in strongest:
+        fires, start, end = int(codes.latents[i]), codes.token_start[codes.peak[i]], codes.token_end[codes.peak[i]]
+        chip = components.chip(fires, text[int(start) : int(end)], float(codes.max[i]), labels.text(fires, names))
+        chips.append(chip | {"off": fires in hits.query.muted})
     more = f"and {n - len(chips):,} more latents" if n > len(chips) else ""
     took = f"encoded {hits.encode_ms:.0f} ms · ranked {hits.n_candidates:,} in {hits.rank_ms:.0f} ms"
     data = {
-        "before": "your query fires",
+        "before": "your query fires" if n else "no words are asked, only the latents below",
         "chips": chips,
         "after": f"{more} · {took}" if more else took,
         "latent": latent,
@@ -92,13 +97,14 @@ def fired(hits: Hits, latent: int | None, choose: Callable[[int], None]) -> None
 def python(bank: MemoryBank, query: Query, memory: str | None) -> str:
     """The same search in a notebook."""
     given = {"text": query.text, "conversation": query.conversation, "k": query.k, "weighting": query.weighting,
-             "fusion": query.fusion, "balance": query.balance, "lexical": query.lexical}  # fmt: skip
+             "fusion": query.fusion, "balance": query.balance, "terms": query.terms, "muted": query.muted,
+             "lexical": query.lexical}  # fmt: skip
     default = Query("")
     said = ", ".join(
         f"{name}={value!r}" for name, value in given.items() if name == "text" or value != getattr(default, name)
     )
     lines = [
-        "from core import MemoryBank, Query",
+        f"from core import MemoryBank, Query{', Term' if query.terms else ''}",
         "",
         f"bank = MemoryBank.open({str(bank.path)!r}, {bank.engine.name!r})",
         f"query = Query({said})",

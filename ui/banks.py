@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
 import streamlit as st
 
 from core import (
@@ -22,6 +25,7 @@ from core import (
     data_folder,
     open_demo,
 )
+from core.types import Label, LatentInfo, Pair
 from ui.jobs import Job, Jobs
 from ui.warm import Warmer
 
@@ -219,6 +223,69 @@ def trace(bank: MemoryBank, text: str) -> TokenTrace | None:
 @st.cache_data(max_entries=256, show_spinner=False)
 def _trace(fingerprint: str, text: str, _bank: MemoryBank) -> TokenTrace:
     return _bank.engine.trace(text)
+
+
+def labels(bank: MemoryBank, latents: Iterable[int]) -> dict[int, Label]:
+    """The named ones among some latents: those whose label has a text."""
+    wanted = tuple(sorted({int(latent) for latent in latents}))
+    return _labels(str(bank.path), bank.version, wanted, bank) if wanted else {}
+
+
+@st.cache_data(max_entries=256, show_spinner=False)
+def _labels(path: str, version: int, latents: tuple[int, ...], _bank: MemoryBank) -> dict[int, Label]:
+    return {latent: label for latent, label in _bank.latents.labels(latents).items() if label.text}
+
+
+def latent_table(bank: MemoryBank, **asked: Any) -> pa.Table:
+    """Some rows of the dictionary, as ``Latents.table`` gives them."""
+    return _latent_table(str(bank.path), bank.version, asked, bank)
+
+
+@st.cache_data(max_entries=128, show_spinner=False)
+def _latent_table(path: str, version: int, asked: dict[str, Any], _bank: MemoryBank) -> pa.Table:
+    return _bank.latents.table(**asked)
+
+
+def histograms(bank: MemoryBank, latents: list[int]) -> list[list[int]]:
+    """Tokens by activation of some latents, from the description of the dictionary; empty without one."""
+    described = bank.engine.catalogue.table
+    if described is None or len(described) != bank.latents.n or not latents:
+        return []
+    found: list[list[int]] = described["histogram"].take(latents).to_pylist()
+    return found
+
+
+def trust_figures(bank: MemoryBank) -> dict[str, dict[str, float]]:
+    """What was measured of the labels, in this bank (``trust_here``) and before (``trust``): mean and number."""
+    return _trust_figures(str(bank.path), bank.version, bank)
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def _trust_figures(path: str, version: int, _bank: MemoryBank) -> dict[str, dict[str, float]]:
+    table, found = _bank.latents.table(limit=_bank.latents.n), {}
+    for name in ("trust_here", "trust"):
+        known = table[name].to_numpy()
+        known = known[~np.isnan(known)]
+        found[name] = {"mean": float(known.mean()), "n": len(known)} if len(known) else {}
+    return found
+
+
+def latent(bank: MemoryBank, number: int) -> LatentInfo:
+    return _latent(str(bank.path), bank.version, number, bank)
+
+
+@st.cache_data(max_entries=256, show_spinner=False)
+def _latent(path: str, version: int, number: int, _bank: MemoryBank) -> LatentInfo:
+    return _bank.latents.info(number)
+
+
+def pair(bank: MemoryBank, a: str, b: str) -> Pair:
+    return _pair(bank.engine.fingerprint, a, b, bank)
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _pair(fingerprint: str, a: str, b: str, _bank: MemoryBank) -> Pair:
+    return _bank.latents.pair(a, b)
 
 
 def job(bank: MemoryBank) -> Job | None:

@@ -1,4 +1,5 @@
-"""The four inline components (no iframe): hit columns, the why table, the token strip, latent chips.
+"""The inline components (no iframe): hit columns, the why table, the token strip, latent chips, tables of latents,
+tinted passages.
 
 Their scripts build nodes and set text, so a memory's words are never read as HTML. What is clicked arrives as a
 trigger, once, and is handed to a callback before the page runs again.
@@ -27,7 +28,7 @@ def _component(name: str) -> Any:
     )
 
 
-_RENDERERS = {name: _component(name) for name in ("hits", "why", "strip", "chips")}
+_RENDERERS = {name: _component(name) for name in ("hits", "why", "strip", "chips", "dictionary", "passages")}
 
 
 def draw(name: str, key: str, data: dict[str, Any], **clicks: Click) -> None:
@@ -45,8 +46,10 @@ def draw(name: str, key: str, data: dict[str, Any], **clicks: Click) -> None:
     _RENDERERS[name](key=key, data=data, **callbacks)
 
 
-def chip(latent: int, word: str, value: float) -> dict[str, Any]:
-    """One latent as a chip: its number, the token it peaked at, its value."""
-    said = parts.number(value)
+def chip(latent: int, word: str, value: float | None, label: str = "") -> dict[str, Any]:
+    """One latent as a chip: its label, or without one the token it peaked at; its number and its value."""
+    said = "" if value is None else parts.number(value)
     at = f" at “{word}”" if word else ""
-    return {"latent": latent, "name": str(latent), "word": word, "value": said, "aria": f"Latent {latent}, {said}{at}"}
+    named = f"Latent {latent}{f' “{label}”' if label else ''}"
+    aria = f"{named}, {said}{at}" if said else f"{named}{at}"
+    return {"latent": latent, "name": str(latent), "label": label, "word": word, "value": said, "aria": aria}

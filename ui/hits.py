@@ -77,6 +77,8 @@ def _column(
 
 def _note(hits: Hits, mode: Mode, top: list[int], chosen: str | None) -> str:
     """What a column says of an empty list, or of a chosen memory that is not in it."""
+    if not top and not hits.query.text and mode in ("dense", "lexical"):
+        return "No words are asked for, so there is nothing to compare with."
     if not top:
         return {
             "sparse": "No memory shares a latent with this query.",

@@ -5,6 +5,7 @@ A link's value that does not exist becomes a sentence, and the page shows its de
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,11 +20,17 @@ from ui import banks
 SECONDS_A_STALE_ADDRESS_MAY_ARRIVE = 3.0
 """A click that is faster than the browser's address bar still carries the address before the last."""
 MOST_HITS = 100
+MOST_TERMS, HEAVIEST = 50, 3
+"""Latents asked for by hand, and the largest weight of one."""
 DEFAULTS = Query("")
 
 
 class Unknown(Exception):
     """Why a value of a link is not used, as a sentence."""
+
+
+def _written(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else "" if value is None else str(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +40,7 @@ class Field:
     key: str
     read: Callable[[str], Any]
     default: Callable[[], Any]
+    write: Callable[[Any], str] = _written
 
 
 def _text(value: str) -> str:
@@ -64,6 +72,26 @@ def _one_of(what: str, known: Callable[[], Any]) -> Callable[[str], str]:
     return read
 
 
+def _terms(value: str) -> list[tuple[int, float]]:
+    """``15:1,5:-0.5``: latents with their weights."""
+    found: dict[int, float] = {}
+    for one in value.split(",")[:MOST_TERMS]:
+        named = re.fullmatch(r"(\d{1,8}):(-?\d(?:\.\d{1,3})?)", one, re.ASCII)
+        if named is None or not 0 < abs(float(named[2])) <= HEAVIEST:
+            raise Unknown(
+                f"The link asks for the latents “{value[:40]}”: they are written like 15:1,5:-0.5, "
+                f"with weights from -{HEAVIEST} to {HEAVIEST}."
+            )
+        found[int(named[1])] = float(named[2])
+    return list(found.items())
+
+
+def _muted(value: str) -> list[int]:
+    if not re.fullmatch(r"\d{1,8}(,\d{1,8})*", value, re.ASCII):
+        raise Unknown(f"The link mutes the latents “{value[:40]}”: their numbers are expected, like 15,5.")
+    return list(dict.fromkeys(int(one) for one in value.split(",")[:MOST_TERMS]))
+
+
 def _share(what: str) -> Callable[[str], float]:
     def read(value: str) -> float:
         try:
@@ -77,10 +105,13 @@ def _share(what: str) -> Callable[[str], float]:
     return read
 
 
-def _switch(value: str) -> bool:
-    if value not in ("true", "false"):
-        raise Unknown(f"The link says lexical “{value[:40]}”: true or false is expected.")
-    return value == "true"
+def _switch(what: str) -> Callable[[str], bool]:
+    def read(value: str) -> bool:
+        if value not in ("true", "false"):
+            raise Unknown(f"The link says {what} “{value[:40]}”: true or false is expected.")
+        return value == "true"
+
+    return read
 
 
 def first_question() -> str:
@@ -94,6 +125,24 @@ BANK = Field("bank", _one_of("bank", banks.known), lambda: banks.DEMO)
 CONVERSATION = Field("conversation", _text, lambda: "")
 MEMORY = Field("memory", _optional_text, lambda: None)
 LATENT = Field("latent", _number("latent", 0, 10_000_000), lambda: None)
+TERMS = Field("terms", _terms, list, lambda terms: ",".join(f"{latent}:{weight:g}" for latent, weight in terms))
+MUTED = Field("muted", _muted, list, lambda muted: ",".join(map(str, muted)))
+VIEWS = {"dictionary": "Dictionary", "pair": "Pair microscope", "health": "Health"}
+SORTS = {
+    "fires": "activation on the text",
+    "max": "strongest activation",
+    "memories": "memories that fire it",
+    "trust": "trust",
+    "trust_here": "trust in this bank",
+    "density": "density",
+    "latent": "number",
+}
+PAIR = (
+    "I've been having trouble with the battery life on my phone lately. Any tips?",
+    "I'm looking for some advice on the best way to organize my tech accessories, like my new portable power bank "
+    "and wireless charging pad, when I'm traveling.",
+)
+"""What the microscope opens with: nearly no word in common."""
 PAGES: dict[str, tuple[Field, ...]] = {
     "recall": (
         BANK,
@@ -103,9 +152,27 @@ PAGES: dict[str, tuple[Field, ...]] = {
         Field("weighting", _one_of("weighting", lambda: WEIGHTINGS), lambda: DEFAULTS.weighting),
         Field("fusion", _one_of("combination", lambda: FUSIONS), lambda: DEFAULTS.fusion),
         Field("balance", _share("weight of the dense side"), lambda: DEFAULTS.balance),
-        Field("lexical", _switch, lambda: False),
+        Field("lexical", _switch("lexical"), lambda: False),
         MEMORY,
         LATENT,
+        TERMS,
+        MUTED,
+    ),
+    "latents": (
+        BANK,
+        Field("latents_view", _one_of("view", lambda: VIEWS), lambda: "dictionary"),
+        LATENT,
+        Field("latents_find", _text, lambda: ""),
+        Field("latents_text", _text, lambda: ""),
+        Field("latents_sort", _one_of("order", lambda: SORTS), lambda: "max"),
+        Field("latents_up", _switch("ascending"), lambda: False),
+        Field("latents_live", _switch("live"), lambda: False),
+        Field("latents_trust", _share("trust"), lambda: 0.0),
+        Field("latents_marked", _switch("bookmarked"), lambda: False),
+        Field("pair_a", _text, lambda: PAIR[0]),
+        Field("pair_b", _text, lambda: PAIR[1]),
+        TERMS,
+        MUTED,
     ),
     "memory": (
         BANK,
@@ -179,7 +246,7 @@ def parameters(page: str) -> dict[str, str]:
     for field in PAGES.get(page, (BANK,)):
         value = st.session_state.get(field.key)
         if value != field.default():
-            found[field.key] = str(value).lower() if isinstance(value, bool) else "" if value is None else str(value)
+            found[field.key] = field.write(value)
     return found
 
 
@@ -207,3 +274,15 @@ def note(sentence: str) -> None:
 def go(page: str) -> None:
     """From a callback: show another page next, with the session as it is."""
     st.session_state["_go"] = page
+
+
+def open_latent(latent: int) -> None:
+    """From a callback: show one latent on its page."""
+    st.session_state.update(latent=int(latent), latents_view="dictionary")
+    go("latents")
+
+
+def open_memory(memory: str, latent: int | None = None) -> None:
+    """From a callback: show one memory on its page, tinted by a latent."""
+    st.session_state.update(memory=memory, latent=latent, token=None)
+    go("memory")

@@ -9,16 +9,17 @@ import numpy as np
 import streamlit as st
 
 from core import Codes, MemoryBank
-from ui import charts, components, parts
+from ui import banks, charts, components, labels, parts
 from ui.tokens import TokenValues
 
 AT_A_TOKEN = 6
 """Latents named when pointing at a token."""
 BARS = 18
 CHIPS = 24
+NONE: labels.Names = {}
 
 
-def data(tokens: TokenValues, latent: int | None, token: int | None) -> dict[str, Any]:
+def data(tokens: TokenValues, latent: int | None, token: int | None, names: labels.Names = NONE) -> dict[str, Any]:
     """Tokens tinted by the chosen latent or by all of them; values relative to the strongest token."""
     values = tokens.totals() if latent is None else np.zeros(len(tokens))
     if latent is not None:
@@ -27,13 +28,13 @@ def data(tokens: TokenValues, latent: int | None, token: int | None) -> dict[str
     top = float(values.max(initial=0)) or 1.0
     return {
         "pieces": tokens.pieces(),
-        "tokens": [_token(tokens, i, float(values[i]) / top) for i in range(len(tokens))],
+        "tokens": [_token(tokens, i, float(values[i]) / top, names) for i in range(len(tokens))],
         "token": token,
         "label": "Tokens of the memory. Arrow keys walk, Enter chooses.",
     }
 
 
-def _token(tokens: TokenValues, i: int, tint: float) -> dict[str, Any]:
+def _token(tokens: TokenValues, i: int, tint: float, names: labels.Names) -> dict[str, Any]:
     found = tokens.at(i)
     peaks = "latents" if tokens.complete else "latents peak here"
     more = len(found) - AT_A_TOKEN
@@ -44,22 +45,29 @@ def _token(tokens: TokenValues, i: int, tint: float) -> dict[str, Any]:
     error = "" if tokens.error is None else f"left out by the dictionary: {parts.percent(float(tokens.error[i]))}"
     return {
         "tint": round(tint, 3),
-        "latents": [(str(name), parts.number(value)) for name, value in found[:AT_A_TOKEN]],
+        "latents": [(str(i), parts.number(value), labels.text(i, names)) for i, value in found[:AT_A_TOKEN]],
         "more": more_words,
         "error": error,
-        "said": ", ".join(f"latent {name} {parts.number(value)}" for name, value in found[:3]) or more_words,
+        "said": ", ".join(f"{labels.said(i, names)} {parts.number(value)}" for i, value in found[:3]) or more_words,
     }
 
 
-def draw(tokens: TokenValues, latent: int | None, token: int | None, choose: Callable[[int], None]) -> None:
-    components.draw("strip", "memory_strip", data(tokens, latent, token), token=choose)
+def draw(
+    bank: MemoryBank, tokens: TokenValues, latent: int | None, token: int | None, choose: Callable[[int], None]
+) -> None:
+    pointed = {name for i in range(len(tokens)) for name, _ in tokens.at(i)[:AT_A_TOKEN]}
+    drawn = data(tokens, latent, token, banks.labels(bank, pointed))
+    components.draw("strip", "memory_strip", drawn, token=choose)
 
 
-def at_token(tokens: TokenValues, token: int, latent: int | None, choose: Callable[[int], None]) -> None:
+def at_token(
+    bank: MemoryBank, tokens: TokenValues, token: int, latent: int | None, choose: Callable[[int], None]
+) -> None:
     """Everything that fires at the chosen token, as chips."""
     found = tokens.at(token)
     word = tokens.word(token)
-    chips = [components.chip(name, "", value) for name, value in found[:CHIPS]]
+    names = banks.labels(bank, (name for name, _ in found[:CHIPS]))
+    chips = [components.chip(name, "", value, labels.text(name, names)) for name, value in found[:CHIPS]]
     verb = "fires" if tokens.complete else "peaks"
     before = f"at “{word}”" if found else f"at “{word}” no latent {verb}"
     data = {"before": before, "chips": chips, "after": "", "latent": latent}
@@ -73,7 +81,13 @@ def strongest(codes: Codes, text: str) -> list[tuple[int, float, str]]:
     return [(int(codes.latents[i]), float(codes.max[i]), text[a:b]) for i, (a, b) in zip(order, ends, strict=True)]
 
 
-def bars(found: list[tuple[int, float, str]], latent: int | None, key: str, choose: Callable[[int], None]) -> None:
+def bars(
+    bank: MemoryBank,
+    found: list[tuple[int, float, str]],
+    latent: int | None,
+    key: str,
+    choose: Callable[[int], None],
+) -> None:
     """The strongest latents; the chosen one is among them even where it is not strong."""
     shown = found[:BARS] + [one for one in found[BARS:] if one[0] == latent]
     if not shown:
@@ -87,12 +101,17 @@ def bars(found: list[tuple[int, float, str]], latent: int | None, key: str, choo
             choose(-1 if clicked == latent else clicked)
 
     latents, values, words = zip(*shown, strict=True)
-    figure = charts.latent_bars(latents, values, words, latent)
+    named = {name: label.text for name, label in banks.labels(bank, latents).items()}
+    figure = charts.latent_bars(latents, values, words, latent, named)
     st.plotly_chart(figure, key=key, on_select=on_select, selection_mode="points", config={"displayModeBar": False})
 
 
-def export_rows(memory: str, found: list[tuple[int, float, str]]) -> list[dict[str, Any]]:
-    return [{"memory": memory, "latent": latent, "max": value, "token": word} for latent, value, word in found]
+def export_rows(bank: MemoryBank, memory: str, found: list[tuple[int, float, str]]) -> list[dict[str, Any]]:
+    names = banks.labels(bank, (latent for latent, _, _ in found))
+    return [
+        {"memory": memory, "latent": latent, "label": labels.text(latent, names), "max": value, "token": word}
+        for latent, value, word in found
+    ]
 
 
 def python(bank: MemoryBank, memory: str) -> str:

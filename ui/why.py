@@ -6,29 +6,37 @@ from collections.abc import Callable
 from typing import Any
 
 from core import Explanation
-from ui import components, parts
+from ui import components, labels, parts, tray
 from ui.tokens import TokenValues
 
+HEADS = {"bar": "share of the sparse score", "value": "adds", "pair": "query token → memory token", "weight": "rarity"}
+RARITY_HELP = "Inverse document frequency: high where few memories of this bank fire the latent."
+NONE: labels.Names = {}
 SHOWN = 12
 """Latents in the table before “show all”."""
 
 
 def data(
-    explanation: Explanation, query: TokenValues, memory: TokenValues, latent: int | None, shown: int = SHOWN
+    explanation: Explanation,
+    query: TokenValues,
+    memory: TokenValues,
+    latent: int | None,
+    shown: int = SHOWN,
+    names: labels.Names = NONE,
 ) -> dict[str, Any]:
     """What the component draws."""
     total = sum(share.share for share in explanation.shares) or 1.0
-    largest = max((share.share for share in explanation.shares), default=1.0)
-    spread = {share.latent: share.share for share in explanation.shares}
+    largest = max((abs(share.share) for share in explanation.shares), default=1.0)
+    spread = {share.latent: share.share for share in explanation.shares if share.share > 0}
     rows = [
         {
-            "latent": share.latent,
-            "name": str(share.latent),
+            **named(share.latent, names),
             "percent": parts.percent(share.share / total),
-            "width": round(62 * share.share / largest, 1),
+            "width": round(62 * abs(share.share) / largest, 1),
+            "minus": share.share < 0,
             "value": parts.number(share.share),
             "weight": parts.number(share.weight),
-            "from": share.query_token.text,
+            "from": share.query_token.text or "asked for",
             "to": share.memory_token.text,
             "query": query.of(share.latent),
             "memory": memory.of(share.latent),
@@ -37,15 +45,35 @@ def data(
         if i < shown or share.latent == latent
     ]
     return {
-        "query": {"pieces": query.pieces(), "total": _totals(query, spread)},
-        "memory": {"pieces": memory.pieces(), "total": _totals(memory, spread)},
+        "query": {"pieces": query.pieces(), "total": totals(query, spread)},
+        "memory": {"pieces": memory.pieces(), "total": totals(memory, spread)},
         "rows": rows,
         "latent": latent,
-        "weight_help": "Inverse document frequency: high where few memories of this bank fire the latent.",
+        "heads": HEADS,
+        "weight_help": RARITY_HELP,
+        "trust_help": labels.TRUST_HELP,
+        "editing": True,
     }
 
 
-def _totals(side: TokenValues, shares: dict[int, float]) -> dict[int, float]:
+def named(latent: int, names: labels.Names) -> dict[str, Any]:
+    """What a row says of its latent."""
+    label = names.get(latent)
+    return {
+        "latent": latent,
+        "name": str(latent),
+        "label": labels.text(latent, names),
+        "trust": labels.trust_short(label),
+        "trust_words": "" if label is None else f"{labels.SOURCES.get(label.source, '')}: {labels.trust_words(label)}",
+    }
+
+
+def listed(explanation: Explanation, latent: int | None, shown: int) -> list[int]:
+    """The latents that get a row."""
+    return [share.latent for i, share in enumerate(explanation.shares) if i < shown or share.latent == latent]
+
+
+def totals(side: TokenValues, shares: dict[int, float]) -> dict[int, float]:
     return {token: round(float(value), 5) for token, value in enumerate(side.spread(shares)) if value > 0}
 
 
@@ -69,16 +97,19 @@ def standing(explanation: Explanation) -> str:
 
 
 def draw(drawn: dict[str, Any], choose: Callable[[int], None], open_latent: Callable[[int], None]) -> None:
-    components.draw("why", "recall_why", drawn, latent=choose, open=open_latent)
+    components.draw(
+        "why", "recall_why", drawn, latent=choose, open=open_latent, mute=tray.mute, plus=lambda i: tray.add(i, 1)
+    )
 
 
-def export_rows(explanation: Explanation) -> list[dict[str, Any]]:
+def export_rows(explanation: Explanation, names: labels.Names = NONE) -> list[dict[str, Any]]:
     """One row per shared latent."""
     return [
         {
             "query": explanation.query.text,
             "memory": explanation.memory.id,
             "latent": share.latent,
+            "label": labels.text(share.latent, names),
             "share": share.share,
             "query_value": share.query_value,
             "memory_value": share.memory_value,

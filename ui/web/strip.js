@@ -6,13 +6,14 @@ export default function ({ parentElement, data, setTriggerValue }) {
   const point = (node, token) => {
     const { latents, more, error } = data.tokens[token];
     tip.replaceChildren(
-      ...latents.map(([name, value]) => el("div", {}, el("span", {}, name), el("b", {}, value))),
+      ...latents.map(([name, value, label]) => el("div", {},
+        el("span", { class: "name" }, label || name, label ? el("span", { class: "small quiet" }, ` ${name}`) : null), el("b", {}, value))),
       ...(more ? [el("div", { class: "quiet" }, more)] : []),
       ...(error ? [el("div", { class: "quiet" }, error)] : []));
     tip.hidden = latents.length === 0 && !more;
     const box = node.getBoundingClientRect();
     const frame = node.closest(".strip").getBoundingClientRect();
-    tip.style.left = `${Math.max(0, Math.min(box.left - frame.left, frame.width - 230))}px`;
+    tip.style.left = `${Math.max(0, Math.min(box.left - frame.left, frame.width - 255))}px`;
     tip.style.top = `${box.bottom - frame.top + 5}px`;
   };
   const hide = () => { tip.hidden = true; };

@@ -1,0 +1,96 @@
+"""How a latent is called on the screen, and how far its label may be believed, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import isnan
+
+from core.types import Label, LatentInfo
+from ui import parts
+
+HARDLY_BETTER = 0.6
+"""Trust below this is called hardly better than chance."""
+SOURCES = {
+    "yours": "your own label",
+    "llm": "label written by a language model",
+    "neuronpedia": "label from Neuronpedia",
+    "words": "label made from the words it fires on",
+}
+TRUST_HELP = (
+    "How well the label alone tells texts that strongly fire the latent from similar texts that do not "
+    "(AUROC of the cosine of label and text): 1 is always right, .5 is chance."
+)
+DENSITIES = ((0.0002, "very rare"), (0.005, "rare, specific"), (0.02, "fairly common"), (0.1, "common, broad"))
+"""Share of tokens below which a latent is called so."""
+Names = Mapping[int, Label]
+
+
+def text(latent: int, names: Names) -> str:
+    """The label, or nothing."""
+    return names[latent].text if latent in names else ""
+
+
+def said(latent: int, names: Names) -> str:
+    """“phone calls” (latent 15), or latent 15"""
+    label = text(latent, names)
+    return f"“{label}” (latent {latent})" if label else f"latent {latent}"
+
+
+def trust(label: Label | None) -> float:
+    """In this bank if that is known, else on the texts that described the dictionary; nan where neither is."""
+    if label is None:
+        return float("nan")
+    return label.trust if isnan(label.trust_here) else label.trust_here
+
+
+def trust_short(label: Label | None) -> str:
+    """.84, or nothing"""
+    value = trust(label)
+    return "" if isnan(value) else f"{value:.2f}".replace("0.", ".", 1)
+
+
+def trust_words(label: Label) -> str:
+    """Trust in this bank first, then elsewhere; nothing invented."""
+    if not label.text:
+        return ""
+    found = []
+    if not isnan(label.trust_here):
+        side = "memory" if label.n_here == 1 else "memories"
+        found.append(f"{_two(label.trust_here)} in this bank ({label.n_here} {side} a side)")
+    if not isnan(label.trust):
+        found.append(f"{_two(label.trust)} on texts that had no part in the label")
+    if not found:
+        return "trust not measured"
+    value = trust(label)
+    verdict = "; hardly better than chance" if value < HARDLY_BETTER else ""
+    elsewhere = "" if not isnan(label.trust_here) else "; not measured in this bank"
+    return f"trust {', '.join(found)}{elsewhere}{verdict}"
+
+
+def _two(value: float) -> str:
+    return f"{value:.2f}".replace("0.", ".", 1)
+
+
+def fine_percent(share: float) -> str:
+    """Like parts.percent, down to the rarest: 0.0077 %"""
+    return parts.percent(share) if share >= 0.001 or share == 0 else f"{100 * share:.1g}\u202f%"
+
+
+def density_words(info: LatentInfo) -> str:
+    """What the density says, on the texts that described the dictionary."""
+    if isnan(info.density):
+        return "Nobody has counted on how many tokens it fires: this dictionary comes without a description."
+    if info.density == 0:
+        return "It fired on none of the tokens that described the dictionary."
+    kind = next((words for limit, words in DENSITIES if info.density < limit), "so common that it tells little apart")
+    return f"Fires on {fine_percent(info.density)} of tokens: {kind}."
+
+
+def bank_words(info: LatentInfo, n: int) -> str:
+    """The same among the memories of this bank."""
+    if not n:
+        return "This bank has no encoded memory to see it in."
+    if not info.memories:
+        return "No memory of this bank fires it."
+    fire = "memory fires" if info.memories == 1 else "memories fire"
+    return f"{info.memories:,} of {n:,} {fire} it here ({fine_percent(info.memory_density)})."

@@ -1,0 +1,91 @@
+"""Latents put aside by hand: terms with a weight and muted ones, kept in the session and in the address."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from core import MemoryBank, Term
+from ui import banks, components, labels, link
+
+Terms = list[tuple[int, float]]
+
+
+def terms() -> Terms:
+    return list(st.session_state.get("terms", []))
+
+
+def muted() -> list[int]:
+    return list(st.session_state.get("muted", []))
+
+
+def add(latent: int, step: float) -> None:
+    """Change a latent's weight; at 0 it is gone."""
+    weights = dict(terms())
+    weight = max(-link.HEAVIEST, min(link.HEAVIEST, weights.get(int(latent), 0.0) + step))
+    weights[int(latent)] = weight
+    st.session_state["terms"] = [(name, value) for name, value in weights.items() if value][-link.MOST_TERMS :]
+
+
+def mute(latent: int) -> None:
+    """Mute a latent, or let it count again."""
+    names, latent = muted(), int(latent)
+    known = [name for name in names if name != latent]
+    st.session_state["muted"] = known if latent in names else [*known, latent][-link.MOST_TERMS :]
+
+
+def remove(key: str) -> None:
+    """What a chip of the tray stands for."""
+    kind, _, latent = str(key).partition(" ")
+    if kind == "mute" and latent.isdigit() and int(latent) in muted():
+        mute(int(latent))
+    elif kind == "term":
+        st.session_state["terms"] = [one for one in terms() if str(one[0]) != latent]
+
+
+def clear() -> None:
+    st.session_state.update(terms=[], muted=[])
+
+
+def known(bank: MemoryBank) -> tuple[tuple[Term, ...], tuple[int, ...]]:
+    """What the tray holds, as a query wants it; latents that this dictionary does not have are left out."""
+    width = bank.latents.n
+    strange = sorted({latent for latent, _ in terms() if latent >= width} | {i for i in muted() if i >= width})
+    for latent in strange:
+        link.note(f"Latent {latent} does not exist: this dictionary has {width:,} (0–{width - 1}).")
+    if strange:
+        st.session_state.update(
+            terms=[one for one in terms() if one[0] < width], muted=[i for i in muted() if i < width]
+        )
+    return tuple(Term(latent, weight) for latent, weight in terms()), tuple(muted())
+
+
+def chips(bank: MemoryBank) -> list[dict[str, Any]]:
+    names = banks.labels(bank, [*(latent for latent, _ in terms()), *muted()])
+    found = []
+    for latent, weight in terms():
+        sign = f"{'+' if weight > 0 else '−'}{abs(weight):g}"
+        chip = components.chip(latent, "", None, labels.text(latent, names))
+        aria = f"{sign} {labels.said(latent, names)}: take it out"
+        found.append(chip | {"key": f"term {latent}", "sign": sign, "minus": weight < 0, "drop": True, "aria": aria})
+    for latent in muted():
+        chip = components.chip(latent, "", None, labels.text(latent, names))
+        aria = f"muted {labels.said(latent, names)}: let it count again"
+        found.append(chip | {"key": f"mute {latent}", "sign": "muted", "off": True, "drop": True, "aria": aria})
+    return found
+
+
+def draw(bank: MemoryBank, key: str, to_recall: bool = False) -> None:
+    """The tray, where something lies in it."""
+    known(bank)
+    shown = chips(bank)
+    if not shown:
+        return
+    with st.container(horizontal=True, vertical_alignment="center", key=f"{key}_row"):
+        data = {"before": "to compose" if to_recall else "with", "chips": shown, "after": "", "latent": None}
+        with st.container(width="stretch"):
+            components.draw("chips", key, data, latent=remove)
+        if to_recall:
+            st.button("Recall with these", icon=":material/manage_search:", on_click=link.go, args=("recall",))
+        st.button("Clear", on_click=clear, key=f"{key}_clear")
