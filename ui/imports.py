@@ -25,6 +25,10 @@ FORMAT_WORDS = {
 }
 
 
+MEASURING = "Measuring trust in "
+"""How the title of the task begins that stores no memories."""
+
+
 def reading(
     bank: MemoryBank, files: Sequence[Path], format: str, scratch: Path | None = None
 ) -> Generator[Any, None, int]:
@@ -140,18 +144,30 @@ def outcome(bank: MemoryBank, job: Job) -> None:
     sizes = banks.counts(bank)
     if job.state == "failed":
         st.error(parts.plain(job.problem), icon=":material/error:")
+    elif job.state == "stopped" and job.title.startswith(MEASURING):
+        st.warning(f"Stopped after {duration(job.seconds)}. Nothing was changed.", icon=":material/stop_circle:")
     elif job.state == "stopped":
         st.warning(
             f"Stopped after {duration(job.seconds)}. What was stored is kept; "
             f"{sizes['pending']:,} memories wait to be encoded.",
             icon=":material/stop_circle:",
         )
+    elif figures := next((r for r in job.results if isinstance(r, dict)), None):
+        st.success(f"Done in {duration(job.seconds)}. {measured(figures)}", icon=":material/verified:")
     else:
         encoded = next((r for r in reversed(job.results) if isinstance(r, int)), 0)
         st.success(f"Done in {duration(job.seconds)}: {encoded:,} memories encoded.", icon=":material/check_circle:")
     for report in job.results:
         if isinstance(report, ImportReport):
             show_report(bank, report)
+
+
+def measured(figures: dict[str, Any]) -> str:
+    """What a measurement of trust found, in a sentence."""
+    return (
+        f"{figures['n_latents']:,} labels were measured on {parts.plain(figures['texts'])}: mean trust "
+        f"{figures['mean_auroc']:.2f}, against {figures['shuffled_auroc']:.2f} when labels are dealt to other latents."
+    )
 
 
 def report_line(report: ImportReport) -> str:

@@ -1,0 +1,99 @@
+"""What does a latent stand for? The dictionary, one latent from top to bottom, two texts under the microscope."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from core import MemoryBank
+from ui import banks, dictionary, frame, health, label_files, latent_card, link, microscope, parts, tray
+
+
+def choose_latent(latent: int) -> None:
+    st.session_state["latent"] = int(latent)
+
+
+def choose_in_pair(latent: int) -> None:
+    """A second click lets go of it."""
+    st.session_state["latent"] = None if latent < 0 else int(latent)
+
+
+def known_latent(bank: MemoryBank) -> int | None:
+    """The latent of the link, where this dictionary has it."""
+    latent, n = st.session_state.get("latent"), bank.latents.n
+    if latent is None or latent < n:
+        return latent
+    link.note(f"Latent {latent} does not exist: this dictionary has {n:,} (0–{n - 1}).")
+    st.session_state["latent"] = None
+    return None
+
+
+def show_dictionary(page: frame.Body, latent: int | None) -> None:
+    """Left the search and what it finds, right one latent."""
+    bank = page.bank
+    with st.container(key="latents_split"):
+        left, right = st.columns([5, 6], gap="medium")
+    with left:
+        shown = dictionary.draw(bank, latent, choose_latent)
+    if shown is None:
+        with right:
+            st.caption("Choose a latent on the left to see what it stands for.")
+        return
+    with right:
+        latent_card.draw(bank, shown, choose_latent)
+    page.export("latents", lambda: dictionary.export_rows(bank))
+    page.python = dictionary.python(bank, shown)
+
+
+def show_pair(page: frame.Body, latent: int | None) -> None:
+    bank = page.bank
+    pair = microscope.draw(bank, latent, choose_in_pair)
+    if pair is not None:
+        page.export("pair", lambda: microscope.export_rows(bank, pair))
+        page.python = microscope.python(bank, pair)
+
+
+def show_health(page: frame.Body) -> None:
+    """How well the dictionary fits this bank, and how far its labels may be believed."""
+    bank = page.bank
+    found, here = banks.health(bank), banks.trust_figures(bank)
+    left, right = st.columns(2, gap="large")
+    with left:
+        st.subheader("The dictionary on this bank", anchor=False)
+        health.card(found)
+    with right:
+        st.subheader("Trust in its labels", anchor=False)
+        health.trust_card(found, here)
+        label_files.trust(bank)
+    page.export("health", lambda: health.rows(found) + health.trust_rows(found.training or {}, here))
+    page.python = (
+        f"from core import MemoryBank\n\nbank = MemoryBank.open({str(bank.path)!r}, {bank.engine.name!r})\n"
+        "print(bank.health())\nfor progress in bank.latents.measure():\n    print(progress)"
+    )
+
+
+def draw(page: frame.Body) -> None:
+    bank = page.bank
+    parts.told_problem()
+    label_files.told()
+    if not bank.latents.n and parts.nothing_to_recall(bank):
+        return
+    with st.container(horizontal=True, vertical_alignment="center"):
+        view = st.segmented_control(
+            "View", list(link.VIEWS), format_func=lambda v: link.VIEWS[v], key="latents_view",
+            label_visibility="collapsed", persist_state="session", required=True,
+        )  # fmt: skip
+        if view == "dictionary":
+            label_files.files(bank)
+    tray.draw(bank, "latents_tray", to_recall=True)
+    latent = known_latent(bank)
+    if view == "health":
+        show_health(page)
+    elif view == "pair":
+        show_pair(page, latent)
+    else:
+        show_dictionary(page, latent)
+
+
+frame.enter()
+with frame.body("latents") as body:
+    draw(body)
