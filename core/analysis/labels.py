@@ -9,7 +9,7 @@ of embeddings). Nothing here sees the texts that trust is measured on.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,8 +24,12 @@ TERMS = 3
 """Most terms in a label: more would be a dump of tokens."""
 PRIOR = 10.0
 """Texts' worth of belief in the general rate of a term."""
-WORTH = 0.01
+WORTH = 0.015
 """AUROC that a further term must add."""
+NAME_COSTS = 0.05
+"""What a proper name must add more: names of one book say little about other texts."""
+PEAKS_ON = 0.5
+"""Share of strong texts that peak on one mark for the mark to be part of the label."""
 COVERAGE = 0.15
 """What naming the words that are really there is worth beside AUROC."""
 RARE = 4
@@ -50,11 +54,15 @@ class Terms:
     """What must not be said twice."""
 
 
-def read_terms(texts: Sequence[str]) -> Terms:
-    """Terms that at least RARE texts have; pairs are neighbours, neither of which is a stop word."""
+def read_terms(texts: Sequence[str], ignored: Collection[str] = ()) -> Terms:
+    """Terms that at least RARE texts have; pairs are neighbours, neither of which is a stop word.
+
+    ignored: words that carry no meaning in these texts, as stop words do elsewhere.
+    """
     import Stemmer
     from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
+    empty = ENGLISH_STOP_WORDS | {word.lower() for word in ignored}
     stemmer = Stemmer.Stemmer("english")
     stem_of: dict[str, str] = {}
     ids: dict[str, int] = {}
@@ -76,7 +84,7 @@ def read_terms(texts: Sequence[str]) -> Terms:
         for word in low:
             if word not in stem_of:
                 stem_of[word] = stemmer.stemWord(word)
-        meaning = [w not in ENGLISH_STOP_WORDS and len(w) > 1 for w in low]
+        meaning = [w not in empty and len(w) > 1 for w in low]
         for i, word in enumerate(words):
             seen(stem_of[low[i]], word, row)
             if i and meaning[i] and meaning[i - 1]:
@@ -88,7 +96,7 @@ def read_terms(texts: Sequence[str]) -> Terms:
     names = list(ids)
     shown = [_surface(surfaces[i]) for i in kept]
     plain = np.asarray(
-        [all(w.lower() in ENGLISH_STOP_WORDS or len(w) == 1 for w in name.split()) for name in shown], dtype=bool
+        [all(w.lower() in empty or len(w) == 1 for w in name.split()) for name in shown], dtype=bool
     )
     of_words = {word: position[ids[stem]] for word, stem in stem_of.items() if ids.get(stem) in position}
     return Terms(shown, all_terms[:, kept], of_words, plain, [frozenset(names[i].split()) for i in kept])
@@ -160,7 +168,8 @@ def _choose(
     real = which >= 0
     mine = vectors[np.maximum(which, 0)]  # [l, c, d]
     near = [_near(mine, texts, side[rows]) for side in (drawn.positive, drawn.negative)]  # [l, c, a] each
-    worth = COVERAGE * coverage + 0.002 * np.minimum(z, 10)
+    named = np.asarray([name != name.lower() for name in terms.shown])[np.maximum(which, 0)]
+    worth = COVERAGE * coverage + 0.002 * np.minimum(z, 10) - NAME_COSTS * named
     value = np.where(real, auroc(near[0], near[1]) + worth, -np.inf)
     here = np.arange(len(which))
     chosen = [value.argmax(1)]
@@ -181,9 +190,24 @@ def _choose(
             total[side] = np.where(going[:, None], total[side] + values[here, pick], total[side])
         best = np.where(going, plain, best)
     return [
-        " / ".join(terms.shown[which[i, c]] for c in sorted(cs, key=lambda c: -coverage[i, c]))
+        " / ".join(_said(terms, int(which[i, c])) for c in sorted(cs, key=lambda c: -coverage[i, c]))
         for i, cs in enumerate(picks)
     ]
+
+
+def _said(terms: Terms, term: int) -> str:
+    """A word that means little alone is quoted."""
+    return f"“{terms.shown[term]}”" if terms.plain[term] and terms.shown[term].islower() else terms.shown[term]
+
+
+def with_mark(label: str, peaks: Sequence[str]) -> str:
+    """The label with the punctuation mark that most strong texts peak on in front, and its first term alone."""
+    if not peaks:
+        return label
+    mark = max(set(peaks), key=lambda word: (peaks.count(word), word))
+    if _WORD.search(mark) or peaks.count(mark) < PEAKS_ON * len(peaks):
+        return label
+    return f"“{mark}” / {label.split(' / ', maxsplit=1)[0]}" if label else f"“{mark}”"
 
 
 def _near(mine: Floats, texts: Floats, side: Ints) -> Floats:

@@ -65,6 +65,11 @@ class PlainDictionary:
         """float32 [m, d_in]"""
         return self._decoder
 
+    @property
+    def decoder_bias(self) -> Tensor:
+        """float32 [d_in]"""
+        return self._decoder_bias
+
     def encode(self, states: Tensor) -> Activations:
         """states: [t, d_in]."""
         chunks = [self._encode(chunk) for chunk in torch.split(states, TOKENS_AT_ONCE)]
@@ -107,15 +112,37 @@ class LensDictionary:
         self._shape: tuple[int, ...] = ()
 
     def encode(self, states: Tensor) -> Activations:
-        acts = self._sae.encode(states.float())
-        row, latent = (acts > 0).nonzero(as_tuple=True)
-        return Activations(row, latent, acts[row, latent].float())
+        found = []
+        with torch.no_grad():
+            for start in range(0, len(states), TOKENS_AT_ONCE):
+                acts = self._sae.encode(states[start : start + TOKENS_AT_ONCE].float())
+                row, latent = (acts > 0).nonzero(as_tuple=True)
+                found.append((row + start, latent, acts[row, latent].float()))
+        row, latent, value = (torch.cat(parts) for parts in zip(*found, strict=True))
+        return Activations(row, latent, value)
 
     def decode(self, activations: Activations, n_rows: int) -> Tensor:
         acts = torch.zeros(n_rows, self.n_latents)
         acts[activations.row, activations.latent] = activations.value
         reconstructed: Tensor = self._sae.decode(acts).float()
         return reconstructed
+
+
+def matching_pursuit(dictionary: PlainDictionary, k: int) -> LensDictionary:
+    """The same directions with sae-lens' matching-pursuit encoder: k rounds, each taking the latent that explains
+    most of what is left. Slower by about a factor of k; its own codes, never compared with the trained encoder's.
+    """
+    from sae_lens.saes.matching_pursuit_sae import MatchingPursuitSAE, MatchingPursuitSAEConfig
+
+    config = MatchingPursuitSAEConfig(
+        d_in=dictionary.d_in, d_sae=dictionary.n_latents, apply_b_dec_to_input=True,
+        max_iterations=k, residual_threshold=0.0, stop_on_duplicate_support=False,
+    )  # fmt: skip
+    sae = MatchingPursuitSAE(config)
+    with torch.no_grad():
+        sae.W_dec.copy_(torch.nn.functional.normalize(dictionary.decoder, dim=1))
+        sae.b_dec.copy_(dictionary.decoder_bias)
+    return LensDictionary(sae.eval(), dictionary.mean)
 
 
 def load(folder: Path, dtype: torch.dtype = torch.float32, device: str = "cpu") -> Dictionary:

@@ -53,6 +53,8 @@ class EngineSpec:
     """``pooled``, or the place of a sentence-transformers folder."""
     document_prefix: str = ""
     query_prefix: str = ""
+    encoder: str = "trained"
+    """``matching_pursuit``: the trained directions, found anew by greedy pursuit, with as many rounds as ``k``."""
 
 
 def presets() -> dict[str, EngineSpec]:
@@ -112,7 +114,7 @@ class Engine:
         if self._fingerprint is None:
             spec = self.spec
             dense = "pooled" if spec.dense == "pooled" else digest(weight_files(locate(spec.dense)))
-            identity = {
+            identity: dict[str, Any] = {
                 "format": CODE_FORMAT,
                 "model": digest(weight_files(locate(spec.model))),
                 "sae": digest(_sae_files(locate(spec.sae))),
@@ -123,6 +125,8 @@ class Engine:
                 "mask": "special tokens",
                 "pooling": f"max, sum over parts of {PART_TOKENS} tokens",
             }
+            if spec.encoder != "trained":
+                identity["encoder"] = spec.encoder
             self._fingerprint = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
         return self._fingerprint
 
@@ -207,6 +211,8 @@ class Engine:
             pooled = spec.dense == "pooled"
             model = TokenModel(locate(spec.model), spec.hook, spec.window, pooled, self._dtype)
             dictionary = dictionaries.load(locate(spec.sae), model.dtype, model.device)
+            if spec.encoder == "matching_pursuit" and isinstance(dictionary, dictionaries.PlainDictionary):
+                dictionary = dictionaries.matching_pursuit(dictionary, dictionary.k)
             if dictionary.d_in != model.d_in:
                 raise CoreError(
                     f"The SAE of engine “{spec.name}” reads states of {dictionary.d_in} numbers, "

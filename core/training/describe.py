@@ -26,7 +26,7 @@ from core.encoding.model import TokenModel, unit
 from core.encoding.pooling import pool
 from core.encoding.weights import locate
 from core.errors import CoreError
-from core.training.residual import keep_freed_memory, sourced_pieces
+from core.training.residual import NAMES, keep_freed_memory, sourced_pieces
 from core.types import Floats, Ints, Progress
 
 WINDOW_TOKENS = 32
@@ -179,7 +179,7 @@ def _read(
         token, latent, value, _, _ = activations(model, sae, tokens, int(indptr[-1]), sums)
         found = pool(indptr, token, latent, value, sae.n_latents)
         kept = ~tokens.special
-        word = _words([text for text, _ in batch], indptr, tokens.start[kept], words)
+        word = token_words([text for text, _ in batch], indptr, tokens.start[kept], words)
         row = np.repeat(np.arange(len(batch)), np.diff(found.indptr))
         rows.append(row + len(texts))
         columns.append(found.latents)
@@ -202,7 +202,7 @@ def _read(
     )  # fmt: skip
 
 
-def _words(texts: list[str], indptr: np.ndarray, start: Ints, known: dict[str, int]) -> Ints:
+def token_words(texts: list[str], indptr: np.ndarray, start: Ints, known: dict[str, int]) -> Ints:
     """int32 [t], the number of the word that each token is part of."""
     out = np.zeros(int(indptr[-1]), np.int32)
     for text, a, b in zip(texts, indptr, indptr[1:], strict=False):
@@ -215,13 +215,19 @@ def _words(texts: list[str], indptr: np.ndarray, start: Ints, known: dict[str, i
 
 def _name(model: TokenModel, made: Windows, drawn: Any) -> tuple[list[str], Floats]:
     """(labels, their AUROC on the texts that made them)."""
-    terms = naming.read_terms(made.texts)
+    terms = naming.read_terms(made.texts, NAMES)
     term_of = np.asarray([-1] + [terms.of_words.get(word, -1) for word in made.words], np.int32)
     row, column = np.nonzero(drawn.positive >= 0)
     peaks = np.full(drawn.positive.shape, -1, np.int32)
-    peaks[row, column] = term_of[np.asarray(made.peaks[drawn.positive[row, column], row]).ravel().astype(np.int64)]
+    word = np.asarray(made.peaks[drawn.positive[row, column], row]).ravel().astype(np.int64)
+    peaks[row, column] = term_of[word]
     found = naming.candidates(terms, drawn, peaks)
     labels = naming.choose(terms, embed(model, terms.shown), made.vectors, drawn, found)
+    first = np.searchsorted(row, np.arange(len(labels) + 1))
+    spoken = np.asarray(["", *made.words], dtype=object)[word]
+    labels = [
+        naming.with_mark(label, spoken[a:b].tolist()) for label, (a, b) in zip(labels, pairwise(first), strict=True)
+    ]
     return labels, trust(embed(model, labels), made.vectors, drawn)
 
 
@@ -234,7 +240,7 @@ def _statistics(made: Windows, sae: Any) -> dict[str, Any]:
     bins = np.minimum((value / top[latent] * BINS).astype(np.int64), BINS - 1)
     histogram = np.bincount(latent.astype(np.int64) * BINS + bins, minlength=m * BINS).reshape(m, BINS)
     total = np.bincount(latent, weights=value, minlength=m)
-    words, share, distinct = _fired_words(made, m, total)
+    words, share, distinct = _firedtoken_words(made, m, total)
     nearest, cosine = _nearest(sae)
     return {
         "density": (count / made.n_tokens).astype(np.float32),
@@ -249,7 +255,7 @@ def _statistics(made: Windows, sae: Any) -> dict[str, Any]:
     }
 
 
-def _fired_words(made: Windows, m: int, total: np.ndarray) -> tuple[list[list[str]], list[list[float]], Ints]:
+def _firedtoken_words(made: Windows, m: int, total: np.ndarray) -> tuple[list[list[str]], list[list[float]], Ints]:
     """The words that take most of a latent's activation, their share of it, and how many words its 20 peaks are on."""
     n = len(made.words)
     key = made.token_latent.astype(np.int64) * n + made.token_word

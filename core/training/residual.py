@@ -25,6 +25,7 @@ from core.encoding.engines import EngineSpec
 from core.encoding.weights import locate, write_atomically
 from core.errors import CoreError
 from core.settings import cache_folder
+from core.training import assess
 from core.types import Progress
 
 HELD_OUT_EVERY = 20
@@ -325,7 +326,7 @@ def _save(
     states = _held_out_states(model, corpus, plan)
     save_file({"mean": states.mean(0)}, out / "stats.safetensors")
     dictionary = load(out)
-    report = measure(dictionary, states) | {
+    report = assess.reconstruction(dictionary, states) | {
         "engine": spec.name,
         "model": spec.model_name,
         "hook": spec.hook,
@@ -347,24 +348,3 @@ def _held_out_states(model: Any, corpus: Path, plan: TrainingPlan) -> Any:
             parts.append(states)
             count += len(states)
     return torch.cat(parts)[:HELD_OUT_TOKENS]
-
-
-def measure(dictionary: Any, states: Any) -> dict[str, Any]:
-    """FVU, L0 and dead latents of an SAE on token states [t, d_in]; density [m] per token."""
-    import torch
-
-    residual, active = 0.0, 0
-    counts = torch.zeros(dictionary.n_latents)
-    for batch in states.split(4096):
-        found = dictionary.encode(batch)
-        residual += float((batch - dictionary.decode(found, len(batch))).square().sum())
-        active += len(found.row)
-        counts += torch.bincount(found.latent, minlength=dictionary.n_latents)
-    variance = float((states - states.mean(0)).square().sum())
-    return {
-        "fvu": round(residual / variance, 4),
-        "l0": round(active / len(states), 2),
-        "dead_share": round(float((counts == 0).float().mean()), 4),
-        "held_out_tokens": len(states),
-        "density": counts / len(states),
-    }

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 import core.__main__ as cli
+from core.cli import memories
 from core import MemoryBank
 from core.demo import finish
 from core.encoding.engines import Engine, EngineSpec
@@ -225,7 +226,7 @@ def test_engines(call: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, tmp_
     model, sae = f"folder:{tmp_path}/model", f"folder:{tmp_path}/sae"
     here = EngineSpec("here", "Is here", model, "x/y", "blocks.0.hook_resid_post", 64, sae, "pooled")
     monkeypatch.setattr(
-        cli, "presets", lambda: {"here": here, "gone": replace(here, name="gone", sae="folder:/no/sae")}
+        memories, "presets", lambda: {"here": here, "gone": replace(here, name="gone", sae="folder:/no/sae")}
     )
     first, second = call("engines")
     assert set(first) == set(second) == SCHEMA["engines"]

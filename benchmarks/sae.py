@@ -1,0 +1,265 @@
+"""The sweep behind the shipped SAE: one row a variant, every figure measured in this run.
+
+python benchmarks/sae.py --corpus FOLDER --questions locomo.json --row "name=k32 k=32" --row "name=layer4 layer=4 k=32"
+
+A row sets any of: name, layer (3, 4, 5), architecture, k, width, tokens, batch, lr, l0_coefficient, average (1: train
+on the mean state of each text), encoder (matching_pursuit, with k rounds), from (the folder of a trained SAE).
+States of all three layers are harvested in one pass and kept in the cache.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Iterator
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import fields
+from io import StringIO
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from common import certificate
+
+from core.bank import MemoryBank
+from core.demo import finish
+from core.encoding import dictionary as dictionaries
+from core.encoding.engines import encode_with, presets
+from core.encoding.model import States, TokenModel, Tokens, _find_layers
+from core.encoding.weights import locate
+from core.evaluation.runner import evaluate
+from core.retrieval.index import Index
+from core.settings import cache_folder
+from core.training import assess
+from core.training.describe import token_words
+from core.training.residual import TrainingPlan, initialise, keep_freed_memory, new_sae, normalise, sourced_pieces
+from core.types import Query
+
+LAYERS = (3, 4, 5)
+TRAIN_TOKENS, HELD_OUT_TOKENS, CONCEPT_TOKENS = 700_000, 60_000, 300_000
+PIECES_AT_ONCE = 512
+PLAN_FIELDS = {f.name for f in fields(TrainingPlan)} | {"width"}
+
+
+class Harvest:
+    """Token states of several layers from one pass over a corpus, on disk."""
+
+    def __init__(self, model: TokenModel, corpus: Path, held_out: bool, wanted: int) -> None:
+        name = "held-out" if held_out else "train"
+        self.folder = cache_folder() / "sweep" / f"{name}-{wanted}"
+        if not (self.folder / "texts.npz").is_file():
+            self._read(model, corpus, held_out, wanted)
+        about = np.load(self.folder / "texts.npz")
+        self.indptr, self.words = about["indptr"], about["words"]
+        self.rest = torch.from_numpy(about["rest"])
+
+    def layer(self, layer: int) -> torch.Tensor:
+        """float16 [t, d]"""
+        found: torch.Tensor = torch.load(self.folder / f"layer{layer}.pt")
+        return found
+
+    def _read(self, model: TokenModel, corpus: Path, held_out: bool, wanted: int) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        seen: dict[int, torch.Tensor] = {}
+        blocks = _find_layers(model.model, max(LAYERS) + 1)[2]
+        hooks = [
+            blocks[i].register_forward_hook(
+                lambda _m, _i, out, i=i: seen.__setitem__(i, out if isinstance(out, torch.Tensor) else out[0])
+            )
+            for i in LAYERS
+        ]
+        states: dict[int, list[torch.Tensor]] = {i: [] for i in LAYERS}
+        lengths, words, rest, known, count = [], [], [], {}, 0
+        source = _dialogue(corpus) if held_out else sourced_pieces(corpus, 0, False)
+        while count < wanted:
+            texts = [text for text, _ in islice(source, PIECES_AT_ONCE)]
+            tokens = model.tokenize(texts)
+            indptr, kept = tokens.text_indptr, ~tokens.special
+            batch = {i: torch.zeros(int(indptr[-1]), model.d_in, dtype=torch.float16) for i in LAYERS}
+            sums = torch.zeros(len(texts), model.d_in)
+            for found in model.states(tokens):
+                keep = _kept(tokens, found.windows)
+                for i in LAYERS:
+                    batch[i][found.token] = seen[i][keep].half()
+                sums.index_add_(0, torch.from_numpy(tokens.window_text[found.windows]), found.window_sums)
+            row = torch.from_numpy(np.repeat(np.arange(len(texts)), np.diff(indptr)))
+            rest.append(sums.index_add_(0, row, -batch[max(LAYERS)].float()).numpy())
+            for i in LAYERS:
+                states[i].append(batch[i])
+            lengths.append(np.diff(indptr))
+            words.append(token_words(texts, indptr, tokens.start[kept], known))
+            count += int(indptr[-1])
+        for hook in hooks:
+            hook.remove()
+        for i in LAYERS:
+            torch.save(torch.cat(states[i]), self.folder / f"layer{i}.pt")
+        indptr = np.concatenate([[0], np.cumsum(np.concatenate(lengths))])
+        np.savez(self.folder / "texts.npz", indptr=indptr, words=np.concatenate(words), rest=np.concatenate(rest))
+
+
+def _dialogue(corpus: Path) -> Iterator[tuple[str, int]]:
+    """Held-out pieces of the files that hold dialogue: all but the novels."""
+    names = sorted(p.name for p in corpus.glob("*.jsonl*"))
+    return ((text, i) for text, i in sourced_pieces(corpus, 0, True) if "novel" not in names[i])
+
+
+def _kept(tokens: Tokens, windows: np.ndarray) -> torch.Tensor:
+    """bool [b, width], the tokens of a batch that are not special."""
+    lengths = np.diff(tokens.window_indptr)[windows]
+    within = np.arange(lengths.max())
+    real = within < lengths[:, None]
+    flat = np.where(real, tokens.window_indptr[windows][:, None] + within, 0)
+    return torch.from_numpy(real & ~tokens.special[flat])
+
+
+class Remembered:
+    """A model whose states for the questions' bank are computed once for all rows of a layer."""
+
+    def __init__(self, layer: int, average: bool) -> None:
+        spec = presets()["minilm"]
+        self._model = TokenModel(locate(spec.model), f"blocks.{layer}.hook_resid_post", spec.window, pooled=True)
+        self.d_in, self._known, self._average = self._model.d_in, {}, average
+
+    def tokenize(self, texts: list[str]) -> Tokens:
+        key = hash(tuple(texts))
+        if key not in self._known:
+            tokens = self._model.tokenize(texts)
+            self._known[key] = tokens, [
+                States(s.token, s.states.clone(), s.windows, s.window_sums.clone(), s.window_counts.clone())
+                for s in self._model.states(tokens)
+            ]
+        self._current = self._known[key]
+        return self._current[0]
+
+    def states(self, _tokens: Tokens) -> Iterator[States]:
+        yield from self._current[1]
+
+
+class Questions:
+    """Recall of the evidence on a benchmark file, for any SAE."""
+
+    def __init__(self, file: Path, categories: set[str]) -> None:
+        bank = MemoryBank.open(cache_folder() / "sweep" / f"{file.stem}.duckdb")
+        finish(bank.import_files([file]))
+        self.index = bank.index()
+        self.asked = [q for q in bank.questions() if q.evidence and q.category in categories]
+        self._models: dict[int, Remembered] = {}
+
+    def recall(self, sae: Any, layer: int) -> dict[str, Any]:
+        model: Any = self._models.setdefault(layer, Remembered(layer, False))
+        codes = encode_with(model, sae, list(self.index.texts), None)
+        old = self.index
+        index = Index.build(old.ids, old.texts, old.conversations, old.categories, codes, "", 0)
+        texts = sorted({q.text for q in self.asked})
+        asked = encode_with(model, sae, texts, None).merged()
+        of = {text: asked.take([i]) for i, text in enumerate(texts)}
+        modes = finish(evaluate(index, self.asked, of, of.__getitem__, Query("")))["modes"]
+        return {
+            "sparse_recall@10": modes["sparse"]["recall@10"],
+            "combined_recall@10": modes["combined"]["recall@10"],
+            "sparse_5300": modes["sparse"]["all_within_chars"]["5300"],
+            "active_per_memory": round(float(np.diff(codes.indptr).sum() / len(codes))),
+        }
+
+
+def train(row: dict[str, Any], states: torch.Tensor, folder: Path) -> float:
+    """Train one row on harvested states; returns tokens per second."""
+    from sae_lens import SAETrainer
+    from sae_lens.config import SAETrainerConfig
+
+    named = {("d_sae" if name == "width" else name): row[name] for name in PLAN_FIELDS & set(row)}
+    plan = TrainingPlan(**{"tokens": 300_000, "d_sae": 8192, "k": 32} | named)
+    torch.manual_seed(plan.seed)
+    order = torch.Generator().manual_seed(plan.seed)
+
+    def batches() -> Iterator[torch.Tensor]:
+        while True:
+            for picked in torch.randperm(len(states), generator=order).split(plan.batch):
+                if len(picked) == plan.batch:
+                    yield states[picked].float()
+
+    steps, source = plan.tokens // plan.batch, batches()
+    config = SAETrainerConfig(
+        total_training_samples=steps * plan.batch, train_batch_size_samples=plan.batch,
+        lr=plan.lr, lr_end=plan.lr / 100, lr_warm_up_steps=min(200, steps // 10), lr_decay_steps=steps // 2,
+        autocast=True, dead_feature_window=max(100, 400_000 // plan.batch), n_batches_for_norm_estimate=10,
+    )  # fmt: skip
+    sae = new_sae(plan, states.shape[1])
+    trainer: Any = SAETrainer(config, sae, source)
+    started = time.perf_counter()
+    with redirect_stderr(StringIO()), redirect_stdout(StringIO()):
+        initialise(trainer, [next(source) for _ in range(-(-plan.d_sae // plan.batch) + 1)])
+        for _ in range(steps):
+            trainer.step(next(source))
+            normalise(sae)
+            trainer.n_training_steps += 1
+        speed = steps * plan.batch / (time.perf_counter() - started)
+        sae.fold_activation_norm_scaling_factor(trainer.activation_scaler.scaling_factor)
+        trainer.activation_scaler.scaling_factor = None
+        trainer.set_final_sae_metadata()
+        folder.mkdir(parents=True, exist_ok=True)
+        sae.save_inference_model(folder)
+    return speed
+
+
+def averages(states: torch.Tensor, indptr: np.ndarray) -> torch.Tensor:
+    """Mean state of each text, float16 [n, d]."""
+    row = torch.from_numpy(np.repeat(np.arange(len(indptr) - 1), np.diff(indptr)))
+    sums = torch.zeros(len(indptr) - 1, states.shape[1]).index_add_(0, row, states.float())
+    return (sums / torch.from_numpy(np.maximum(np.diff(indptr), 1))[:, None]).half()
+
+
+def measured(sae: Any, layer: int, trained: Harvest, held: Harvest, asked: Questions | None) -> dict[str, Any]:
+    states = held.layer(layer).float()
+    figures = assess.reconstruction(sae, states)
+    out = {name: figures[name] for name in ("fvu", "l0")}
+    if layer == max(LAYERS):
+        out["embedding_kept"] = assess.kept_embedding(sae, states, held.indptr, held.rest)
+    out |= assess.concepts(sae, trained.layer(layer)[:CONCEPT_TOKENS], trained.words[:CONCEPT_TOKENS])
+    return out | (asked.recall(sae, layer) if asked else {})
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--corpus", type=Path, required=True)
+    parser.add_argument("--questions", type=Path, help="a LoCoMo file: recall of its evidence")
+    parser.add_argument("--categories", default="1,2,3,4")
+    parser.add_argument("--row", action="append", required=True)
+    arguments = parser.parse_args()
+    certificate()
+    keep_freed_memory()
+    spec = presets()["minilm"]
+    model = TokenModel(locate(spec.model), spec.hook, spec.window, pooled=True)
+    held = Harvest(model, arguments.corpus, True, HELD_OUT_TOKENS)
+    trained = Harvest(model, arguments.corpus, False, TRAIN_TOKENS)
+    asked = Questions(arguments.questions, set(arguments.categories.split(","))) if arguments.questions else None
+    for text in arguments.row:
+        row: dict[str, Any] = {name: _value(value) for name, value in (part.split("=", 1) for part in text.split())}
+        layer, folder = row.pop("layer", 5), cache_folder() / "sweep" / "saes" / str(row.get("name", "row"))
+        out = {"row": text}
+        if "from" in row:
+            folder = Path(str(row["from"]))
+        else:
+            states = trained.layer(layer)
+            states = averages(states, trained.indptr) if row.get("average") else states
+            out["tokens_per_second"] = round(train(row, states, folder))
+        sae: Any = dictionaries.load(folder)
+        if row.get("encoder") == "matching_pursuit":
+            sae = dictionaries.matching_pursuit(sae, sae.k)
+        elif "encode_k" in row:
+            sae.k = row["encode_k"]
+        print(json.dumps(out | measured(sae, layer, trained, held, asked)), flush=True)
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return text
+
+
+if __name__ == "__main__":
+    main()

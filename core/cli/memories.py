@@ -1,0 +1,210 @@
+"""Commands that fill a bank and ask it."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from dataclasses import asdict
+from typing import Any
+
+from core.bank import MemoryBank
+from core.cli.shared import Commands, Result, drawn, positive, short, similarity
+from core.demo import open_demo
+from core.encoding.engines import Engine, presets
+from core.errors import CoreError
+from core.readers import FORMATS
+from core.types import MODES, Explanation, Hits, ImportReport, Memory, Query, Term
+
+
+def register(commands: Commands) -> None:
+    sub = commands.add("import", _import, "Import files into a bank and encode what is new.")
+    sub.add_argument("files", nargs="+", metavar="FILE")
+    sub.add_argument("--format", choices=list(FORMATS), default="auto")
+
+    sub = commands.add("search", _search, "Ask a bank in words.")
+    sub.add_argument("text")
+    sub.add_argument("--mode", choices=list(MODES), default="combined")
+    sub.add_argument("--conversation", help="only memories of this conversation")
+    sub.add_argument("--k", type=positive, default=10, help="how many (default 10)")
+    sub.add_argument("--explain", action="store_true", help="the latents behind every hit, with their shares")
+    sub.add_argument("--bring", metavar="ID", help="the smallest edits of one latent that bring this memory into the k")
+    similarity(sub)
+
+    sub = commands.add("compose", _compose, "Ask in latents: +15 -5, or with weights 15:2 5:-0.5.")
+    sub.add_argument("terms", nargs="+", type=_term, metavar="TERM")
+    sub.add_argument("--conversation", help="only memories of this conversation")
+    sub.add_argument("--k", type=positive, default=10, help="how many (default 10)")
+
+    sub = commands.add("memory", _memory, "One memory and its strongest latents.")
+    sub.add_argument("id")
+    sub.add_argument("--k", type=positive, default=20, help="how many latents (default 20)")
+
+    commands.add("info", _info, "What a bank holds, and how well the dictionary fits it.")
+    sub = commands.add("engines", _engines, "The engines and what each still needs.", bank=False)
+    sub.add_argument(
+        "--prepare",
+        metavar="NAME",
+        help="load one and make the demo bank now",
+    )
+
+
+def _import(a: argparse.Namespace) -> Result:
+    bank = MemoryBank.open(a.bank, a.engine)
+    report: ImportReport = drawn(bank.import_files(a.files, a.format))
+    counts = bank.counts()
+    result = asdict(report) | {
+        "refused": [asdict(r) for r in report.refused],
+        "bank": str(bank.path),
+        "total": counts["memories"],
+    }
+    lines = [
+        f"{report.read:,} read, {report.added:,} added, {report.already_there:,} already there, "
+        f"{len(report.refused):,} refused; {report.questions:,} questions; {report.encoded:,} memories encoded.",
+        f"{bank.path} now holds {counts['memories']:,} memories.",
+        *(f"refused: {r}" for r in report.refused),
+    ]
+    return result, lines
+
+
+def _search(a: argparse.Namespace) -> Result:
+    bank = MemoryBank.open(a.bank, a.engine, create=False)
+    query = Query(a.text, a.conversation, a.k, a.weighting, a.fusion, lexical=a.mode == "lexical")
+    _known_conversation(bank, a.conversation)
+    hits = bank.search(query)
+    top = hits.top(a.mode)
+    memories = bank.memories(hits.ids[i] for i in top)
+    explained = {hits.ids[i]: bank.explain(query, hits.ids[i]) for i in top} if a.explain else {}
+    result = {
+        "query": asdict(query),
+        "mode": a.mode,
+        "n_candidates": hits.n_candidates,
+        "encode_ms": round(hits.encode_ms, 2),
+        "rank_ms": round(hits.rank_ms, 2),
+        "hits": [_hit(hits, i, memories[hits.ids[i]], explained.get(hits.ids[i])) for i in top],
+        "provenance": bank.provenance(query),
+    }
+    if a.bring:
+        result["flips"] = [asdict(flip) for flip in bank.flips(query, a.bring)]
+    lines = [] if top else [f"Nothing in {bank.name} has anything in common with this query ({a.mode})."]
+    for place, i in enumerate(top, 1):
+        memory = memories[hits.ids[i]]
+        lines.append(f"{place:3}  {hits.scores[a.mode][i]:8.3f}  {memory.id}  {short(memory.text)}")
+        for share in explained[memory.id].shares[:5] if a.explain else ():
+            lines.append(
+                f"{'':15}{share.share:7.2f}  latent {share.latent}: "
+                f"“{share.query_token.text}” → “{share.memory_token.text}”"
+            )
+    for flip in result.get("flips", []):
+        term = flip["term"]
+        lines.append(f"{a.bring} would be {flip['rank']}. with latent {term['latent']} at {term['weight']:+.2f}")
+    lines.append(f"encoded in {hits.encode_ms:.0f} ms, ranked {hits.n_candidates:,} memories in {hits.rank_ms:.1f} ms")
+    return result, lines
+
+
+def _compose(a: argparse.Namespace) -> Result:
+    bank = MemoryBank.open(a.bank, a.engine, create=False)
+    _known_conversation(bank, a.conversation)
+    hits = bank.compose(a.terms, a.k, a.conversation)
+    top = hits.top("sparse")
+    memories = bank.memories(hits.ids[i] for i in top)
+    result = {
+        "terms": [asdict(term) for term in a.terms],
+        "hits": [
+            {"id": hits.ids[i], "text": memories[hits.ids[i]].text, "score": round(float(hits.scores["sparse"][i]), 6)}
+            for i in top
+        ],
+        "provenance": bank.provenance(hits.query),
+    }
+    lines = [
+        f"{place:3}  {hits.scores['sparse'][i]:8.3f}  {hits.ids[i]}  {short(memories[hits.ids[i]].text)}"
+        for place, i in enumerate(top, 1)
+    ]
+    return result, lines or [f"No memory in {bank.name} scores above 0 for these latents."]
+
+
+def _memory(a: argparse.Namespace) -> Result:
+    bank = MemoryBank.open(a.bank, a.engine, create=False)
+    memory, codes = bank.memory(a.id), bank.codes(a.id)
+    latents: list[dict[str, Any]] = []
+    if codes is not None:
+        for i in (-codes.max).argsort(kind="stable")[: a.k]:
+            start, end = codes.token_start[codes.peak[i]], codes.token_end[codes.peak[i]]
+            latents.append(
+                {
+                    "latent": int(codes.latents[i]),
+                    "max": round(float(codes.max[i]), 4),
+                    "sum": round(float(codes.sum[i]), 4),
+                    "token": memory.text[start:end],
+                    "start": int(start),
+                    "end": int(end),
+                }
+            )
+    fvu = None if codes is None else round(float(codes.residual[0] / max(codes.variance[0], 1e-12)), 4)
+    result = asdict(memory) | {
+        "n_latents": 0 if codes is None else len(codes.latents),
+        "fvu": fvu,
+        "latents": latents,
+        "provenance": bank.provenance(),
+    }
+    lines = [f"{memory.id}  ({memory.conversation or 'stands alone'})", memory.text, ""]
+    lines += [f"latent {x['latent']:6}  max {x['max']:7.3f}  sum {x['sum']:8.3f}  at “{x['token']}”" for x in latents]
+    return result, lines
+
+
+def _info(a: argparse.Namespace) -> Result:
+    bank = MemoryBank.open(a.bank, a.engine, create=False)
+    health = bank.health()
+    counts = bank.counts()
+    result = {"bank": str(bank.path), **counts, "health": asdict(health)}
+    lines = [
+        f"{bank.path}: " + ", ".join(f"{value:,} {name}" for name, value in counts.items()),
+        f"engine {health.engine} ({health.fingerprint}): {health.memories:,} encoded, {health.pending:,} to encode",
+        f"on this bank: L0 {health.l0:.1f}, FVU {health.fvu:.3f}, {health.latents_per_memory:.0f} latents a memory, "
+        f"{health.silent_share:.1%} of the latents silent",
+        *health.missing,
+    ]
+    return result, lines
+
+
+def _engines(a: argparse.Namespace) -> Result:
+    if a.prepare:
+        Engine.named(a.prepare).load()
+        open_demo(a.prepare)
+    result: list[dict[str, Any]] = []
+    for spec in presets().values():
+        missing = Engine(spec).missing()
+        result.append(
+            {"name": spec.name, "title": spec.title, "ready": not missing, "missing": missing, "hook": spec.hook}
+        )
+    lines = [
+        f"{e['name']:16} {'ready' if e['ready'] else 'missing: ' + ' '.join(e['missing'])}  {e['title']}"
+        for e in result
+    ]
+    return result, lines
+
+
+def _hit(hits: Hits, i: int, memory: Memory, explanation: Explanation | None) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "id": memory.id,
+        "text": memory.text,
+        "scores": {mode: round(float(values[i]), 6) for mode, values in hits.scores.items()},
+        "ranks": {mode: int(values[i]) for mode, values in hits.ranks.items()},
+    }
+    if explanation is not None:
+        row["shares"] = [asdict(share) for share in explanation.shares]
+    return row
+
+
+def _known_conversation(bank: MemoryBank, conversation: str | None) -> None:
+    names = [name for name, _ in bank.conversations()]
+    if conversation is not None and conversation not in names:
+        known = f"It has {', '.join(names[:8])}{' …' if len(names) > 8 else ''}." if names else "It has none."
+        raise CoreError(f"{bank.name} has no conversation “{conversation}”. {known}")
+
+
+def _term(text: str) -> Term:
+    """“+15”, “-5” or “5:-0.5”: a latent, and how much of it."""
+    match = re.fullmatch(r"(?:([+-])(\d+)|(\d+):([+-]?\d+(?:\.\d+)?))", text)
+    if not match:
+        raise argparse.ArgumentTypeError(f"“{text}” is no term: write +15, -5 or 5:-0.5")
+    return Term(int(match[2]), 1.0 if match[1] == "+" else -1.0) if match[2] else Term(int(match[3]), float(match[4]))

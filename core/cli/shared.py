@@ -1,0 +1,75 @@
+"""What every command of the command line shares."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Generator
+from typing import Any, TypeVar
+
+from core.retrieval.fusion import FUSIONS
+from core.retrieval.similarity import WEIGHTINGS
+from core.types import Progress, Query
+
+T = TypeVar("T")
+Result = tuple[Any, list[str]]
+"""What ``--json`` prints, and the lines a person reads."""
+
+
+class Commands:
+    """The parser, to which each room of commands adds its own."""
+
+    def __init__(self) -> None:
+        self.parser = argparse.ArgumentParser(prog="python -m core", description="Why did my assistant remember that?")
+        self._commands = self.parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def add(
+        self, name: str, run: Callable[[argparse.Namespace], Result], help: str, bank: bool = True
+    ) -> argparse.ArgumentParser:
+        sub = self._commands.add_parser(name, help=help, description=help)
+        sub.set_defaults(run=run)
+        sub.add_argument("--json", action="store_true", help="machine-readable output alone on stdout")
+        if bank:
+            sub.add_argument("--bank", required=True, help="the bank's file, for example memories.duckdb")
+            sub.add_argument("--engine", default="minilm", help="engine whose codes are used (default minilm)")
+        return sub
+
+
+def similarity(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("--weighting", choices=list(WEIGHTINGS), default=Query("").weighting)
+    sub.add_argument("--fusion", choices=list(FUSIONS), default=Query("").fusion)
+
+
+def positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{value} is not a positive number")
+    return value
+
+
+def drawn(task: Generator[Progress, None, T]) -> T:
+    """Run a long task, with its progress and the time it still needs on stderr; what the generator returns."""
+    started, last = time.monotonic(), 0.0
+    while True:
+        try:
+            p = next(task)
+        except StopIteration as end:
+            if last and sys.stderr.isatty():
+                print(file=sys.stderr)
+            return end.value  # type: ignore[no-any-return]
+        now = time.monotonic()
+        if now - last > (0.2 if sys.stderr.isatty() else 5) or p.done == p.total:
+            last = now
+            left = (now - started) * (p.total - p.done) / p.done if p.done else 0
+            text = f"{p.done / max(p.total, 1):4.0%}  {p.note}" + (f", about {left:.0f} s left" if left >= 1 else "")
+            print(
+                f"\r\x1b[K{text}" if sys.stderr.isatty() else text,
+                end="" if sys.stderr.isatty() else "\n",
+                file=sys.stderr,
+            )
+
+
+def short(text: str, width: int = 100) -> str:
+    flat = " ".join(text.split())
+    return flat if len(flat) <= width else flat[: width - 1] + "…"
