@@ -117,7 +117,7 @@ class Latents:
 
     def export_labels(self) -> pa.Table:
         """Every latent with its label, source and figures: what ``import_labels`` reads back."""
-        return self.table(limit=self.n, sort="latent").select(
+        return self.table(limit=self.n, sort="latent", descending=False).select(
             ["latent", "label", "source", "trust", "trust_here", "density", "memories"]
         )
 
@@ -330,7 +330,7 @@ class Latents:
         """bool [m]: every word of the search stands in the label or among the words that the latent fires on."""
         wanted = search.lower().split()
         if len(wanted) == 1 and wanted[0].lstrip("#").isdigit():
-            return np.arange(self.n) == int(wanted[0].lstrip("#"))
+            return np.asarray(np.arange(self.n) == int(wanted[0].lstrip("#")))
         haystack = pa.compute.utf8_lower(pa.array([f" {text}" for text in shown], pa.string()))
         words = self._words_joined()
         out = np.ones(self.n, bool)

@@ -95,9 +95,7 @@ def read_terms(texts: Sequence[str], ignored: Collection[str] = ()) -> Terms:
     position = {int(old): new for new, old in enumerate(kept)}
     names = list(ids)
     shown = [_surface(surfaces[i]) for i in kept]
-    plain = np.asarray(
-        [all(w.lower() in empty or len(w) == 1 for w in name.split()) for name in shown], dtype=bool
-    )
+    plain = np.asarray([all(w.lower() in empty or len(w) == 1 for w in name.split()) for name in shown], dtype=bool)
     of_words = {word: position[ids[stem]] for word, stem in stem_of.items() if ids.get(stem) in position}
     return Terms(shown, all_terms[:, kept], of_words, plain, [frozenset(names[i].split()) for i in kept])
 

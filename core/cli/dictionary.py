@@ -8,8 +8,6 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
-import pyarrow.csv as pa_csv
-
 from core.bank import MemoryBank
 from core.cli.shared import Commands, Result, drawn, positive
 from core.demo import demo_readings, open_demo
@@ -47,10 +45,6 @@ def register(commands: Commands) -> None:
     )
     sub.add_argument("--bank", help="measure among the memories of this bank (default: the SAE's held-out texts)")
     sub.add_argument("--engine", default="minilm")
-
-    sub = commands.add("labels", _labels, "Export or import labels as CSV.")
-    sub.add_argument("--export", metavar="FILE")
-    sub.add_argument("--import", dest="read", metavar="FILE")
 
     sub = commands.add("describe-sae", _describe, "Statistics, labels and trust of an SAE, from texts.", bank=False)
     sub.add_argument("--engine", default="minilm")
@@ -189,22 +183,6 @@ def _label_trust(a: argparse.Namespace) -> Result:
     )
     report = drawn(task) | {"engine": bank.engine.name, "fingerprint": bank.engine.fingerprint}
     return report, [f"{name}: {value}" for name, value in report.items()]
-
-
-def _labels(a: argparse.Namespace) -> Result:
-    if not a.export and not a.read:
-        raise CoreError("Say what to do with the labels: --export FILE or --import FILE.")
-    bank = MemoryBank.open(a.bank, a.engine, create=False)
-    result, lines = {}, []
-    if a.read:
-        result["imported"] = bank.latents.import_labels(a.read)
-        lines.append(f"{result['imported']:,} labels of yours stored from {a.read}")
-    if a.export:
-        table = bank.latents.export_labels()
-        pa_csv.write_csv(table, a.export)
-        result["exported"] = len(table)
-        lines.append(f"{len(table):,} latents written to {a.export}")
-    return result, lines
 
 
 def _spec(engine: str) -> EngineSpec:

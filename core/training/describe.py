@@ -12,22 +12,23 @@ from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from itertools import islice, pairwise
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from scipy import sparse
 
 from core.analysis import labels as naming
 from core.analysis.trust import A_SIDE, ENOUGH, shuffled, sides, trust
-from core.encoding import catalogue, dictionary
+from core.encoding import catalogue
 from core.encoding.engines import EngineSpec, activations
-from core.encoding.model import TokenModel, unit
 from core.encoding.pooling import pool
 from core.encoding.weights import locate
 from core.errors import CoreError
 from core.training.residual import NAMES, keep_freed_memory, sourced_pieces
 from core.types import Floats, Ints, Progress
+
+if TYPE_CHECKING:
+    from core.encoding.model import TokenModel
 
 WINDOW_TOKENS = 32
 LABEL_SIDE = 48
@@ -70,6 +71,9 @@ def describe(
     demo: texts that may be shipped; contexts come from them alone. tokens: how many the labels are made from; trust
     takes half as many.
     """
+    from core.encoding import dictionary
+    from core.encoding.model import TokenModel
+
     keep_freed_memory()
     yield Progress(0, 4, "loading the model")
     model = TokenModel(locate(spec.model), spec.hook, spec.window, pooled=True)
@@ -134,6 +138,8 @@ def summary(vectors: Floats, named: np.ndarray, texts: Floats, judged: Any) -> d
 
 def embed(model: TokenModel, texts: list[str]) -> Floats:
     """float32 [n, d], unit rows: the model's own sentence embedding."""
+    from core.encoding.model import unit
+
     out = []
     for start in range(0, len(texts), TEXTS_AT_ONCE):
         tokens = model.tokenize([text or "." for text in texts[start : start + TEXTS_AT_ONCE]])
@@ -163,6 +169,8 @@ def _read(
     model: TokenModel, sae: Any, source: Iterator[tuple[str, int]], wanted: int, step: int, note: str
 ) -> Generator[Progress, None, Windows]:
     """Read windows until they hold enough tokens."""
+    from core.encoding.model import unit
+
     texts: list[str] = []
     strata: list[int] = []
     words: dict[str, int] = {}
@@ -283,6 +291,8 @@ def _firedtoken_words(made: Windows, m: int, total: np.ndarray) -> tuple[list[li
 
 def _nearest(sae: Any) -> tuple[Ints, Floats]:
     """(latents [m, NEAREST], cosines) by direction of the decoder."""
+    import torch
+
     directions = torch.nn.functional.normalize(sae.decoder, dim=1)
     which, cosine = [], []
     for start in range(0, len(directions), 2048):

@@ -25,7 +25,6 @@ from core.encoding.engines import EngineSpec
 from core.encoding.weights import locate, write_atomically
 from core.errors import CoreError
 from core.settings import cache_folder
-from core.training import assess
 from core.types import Progress
 
 HELD_OUT_EVERY = 20
@@ -317,6 +316,7 @@ def _save(
     from safetensors.torch import load_file, save_file
 
     from core.encoding.dictionary import load
+    from core.training import assess
 
     out.mkdir(parents=True, exist_ok=True)
     with redirect_stderr(StringIO()), redirect_stdout(StringIO()):

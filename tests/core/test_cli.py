@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 import core.__main__ as cli
-from core.cli import memories
 from core import MemoryBank
+from core.cli import memories
 from core.demo import finish
 from core.encoding.engines import Engine, EngineSpec
 from tests.fakes import FakeEncoder

@@ -136,7 +136,11 @@ class Shown:
         return next(b for b in self.at.button if b.label == label)
 
 
-COMPONENT_KEYS = {"recall_hits", "recall_why", "recall_chips", "memory_strip", "memory_chips", "memory_neighbours"}
+COMPONENT_KEYS = {
+    "recall_hits", "recall_why", "recall_chips", "recall_tray", "memory_strip", "memory_chips", "memory_neighbours",
+    "latents_table", "latents_tray", "latent_top", "latent_contexts", "latent_nearest", "latent_coactive", "pair_why",
+    "pair_only_a", "pair_only_b",
+}  # fmt: skip
 
 
 def unescaped(markdown: str) -> str:
