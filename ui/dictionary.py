@@ -135,6 +135,8 @@ def _unknown(column: pa.ChunkedArray) -> bool:
 def cell(name: str, value: float | None) -> str:
     if value is None or math.isnan(value):
         return ""
+    if not value:
+        return "0"
     if name in ("trust", "trust_here"):
         return f"{value:.2f}".replace("0.", ".", 1)
     if name == "density":

@@ -100,10 +100,11 @@ def trust_words(training: Mapping[str, Any], measured: Measured) -> str:
     mean = here.get("mean", reported)
     if mean is None:
         return "Nobody has measured how far the labels of this dictionary may be believed."
-    where = "In this bank a label" if here else "On texts that had no part in it, a label"
+    texts = "memories of this bank" if here else "texts that had no part in the labels"
     worth = " That is hardly better than chance." if mean < HARDLY_BETTER else ""
     return (
-        f"{where} tells texts that strongly fire its latent from similar ones {parts.percent(mean)} of the time.{worth}"
+        f"Of two {texts}, one that strongly fires a latent and a similar one that does not, its label picks the right "
+        f"one {parts.percent(mean)} of the time.{worth}"
     )
 
 

@@ -165,8 +165,9 @@ def outcome(bank: MemoryBank, job: Job) -> None:
 def measured(figures: dict[str, Any]) -> str:
     """What a measurement of trust found, in a sentence."""
     return (
-        f"{figures['n_latents']:,} labels were measured on {parts.plain(figures['texts'])}: mean trust "
-        f"{figures['mean_auroc']:.2f}, against {figures['shuffled_auroc']:.2f} when labels are dealt to other latents."
+        f"Over the {figures['n_latents']:,} labels with enough texts a side, of {parts.plain(figures['texts'])}, "
+        f"mean trust is {figures['mean_auroc']:.2f}, against {figures['shuffled_auroc']:.2f} when labels are dealt to "
+        "other latents."
     )
 
 

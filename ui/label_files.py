@@ -73,3 +73,4 @@ def trust(bank: MemoryBank) -> None:
     )  # fmt: skip
     if job is not None and job.title.startswith(imports.MEASURING):
         imports.outcome(bank, job)
+        st.button("Close this report", key="latents_dismiss", on_click=banks.jobs().dismiss, args=(str(bank.path),))

@@ -92,5 +92,6 @@ def bank_words(info: LatentInfo, n: int) -> str:
         return "This bank has no encoded memory to see it in."
     if not info.memories:
         return "No memory of this bank fires it."
-    fire = "memory fires" if info.memories == 1 else "memories fire"
+    fire = "memory" if n == 1 else "memories"
+    fire += " fires" if info.memories == 1 else " fire"
     return f"{info.memories:,} of {n:,} {fire} it here ({fine_percent(info.memory_density)})."

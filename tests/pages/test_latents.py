@@ -344,10 +344,10 @@ def test_trust_is_measured_in_the_background(
     assert job is not None
     job.wait(20)
     page.run()
-    assert any("labels were measured on the 52 memories of mine" in s.value for s in page.at.success)
+    assert any("of the 52 memories of mine, mean trust is" in s.value.replace("\\", "") for s in page.at.success)
     label = made.latents.labels([FOX])[FOX]
     assert label.trust_here > 0.9
-    assert "In this bank a label tells texts" in page.words
+    assert "Of two memories of this bank" in page.words
     card = show("latents", bank="mine", latent=str(FOX))
     assert f"in this bank ({label.n_here} memories a side), .80 on texts" in card.words
 
