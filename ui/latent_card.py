@@ -20,8 +20,14 @@ WORDS = 12
 
 def rename(bank: MemoryBank, latent: int, key: str) -> None:
     """Take what was typed as the latent's own label; an empty text takes it away."""
+    state = st.session_state
     with parts.kept_problem():
-        bank.latents.rename(latent, st.session_state[key])
+        shown = banks.latent(bank, latent).label
+        if not state[key].strip() and shown.source != "yours":
+            state["_labels_told"] = "There is no label of yours to take away, so nothing was changed."
+            state[key] = shown.text
+        else:
+            bank.latents.rename(latent, state[key])
 
 
 def unname(bank: MemoryBank, latent: int) -> None:

@@ -212,6 +212,10 @@ def test_a_label_is_edited_in_place_and_taken_away(show: Show, bank: Make) -> No
     page.run()
     assert label_input(page).value == "foxes"
     assert not [b for b in page.at.button if b.label == "Take my label away"]
+    label_input(page).set_value("")
+    page.run()
+    assert label_input(page).value == "foxes"
+    assert any("no label of yours to take away" in s.value for s in page.at.success)
 
 
 def test_a_bookmark_keeps_its_note(show: Show, bank: Make) -> None:
