@@ -196,6 +196,8 @@ def adopt(page: str) -> None:
     if given and (arrived or not _was_written(given)):
         state["_link_notes"] = _read(fields, given)
         state["_link_notes_for"] = None
+        # A click may end this run before it publishes: the next one finds this address again, already read.
+        state["_link_past"] = [*state.get("_link_past", [])[-8:], (given, None)]
     elif arrived:
         state["_link_notes"] = []
     for field in fields:
