@@ -423,12 +423,15 @@ class Latents:
 
 
 def shared_words(a: str, b: str) -> tuple[str, ...]:
-    """Stems of content words that two texts share (English stop words, Snowball)."""
+    """Stems of content words that two texts share (scikit-learn's English stop words, Snowball)."""
     import bm25s
     import Stemmer
+    from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
     stemmer = Stemmer.Stemmer("english")
-    one, two = bm25s.tokenize([a, b], stopwords="en", stemmer=stemmer, return_ids=False, show_progress=False)
+    one, two = bm25s.tokenize(
+        [a, b], stopwords=sorted(ENGLISH_STOP_WORDS), stemmer=stemmer, return_ids=False, show_progress=False
+    )
     return tuple(sorted(set(one) & set(two)))
 
 

@@ -65,12 +65,20 @@ def register(commands: Commands) -> None:
     sub.add_argument("--lr", type=float, default=1e-3)
     sub.add_argument("--batch", type=positive, default=1024)
     sub.add_argument("--seed", type=int, default=0)
+    sub.add_argument("--from", dest="start", default="", metavar="FOLDER", help="go on from a trained TopK SAE")
+    sub.add_argument(
+        "--seldom",
+        type=int,
+        default=0,
+        metavar="N",
+        help="with --from: latents that fire on fewer of 300,000 tokens get a new direction",
+    )
 
 
 def _train(a: argparse.Namespace) -> Result:
     from core.training.residual import TrainingPlan, train
 
-    plan = TrainingPlan(a.tokens, a.width, a.architecture, a.k, a.lr, a.batch, a.seed)
+    plan = TrainingPlan(a.tokens, a.width, a.architecture, a.k, a.lr, a.batch, a.seed, start=a.start, seldom=a.seldom)
     drawn(train(_spec(a.engine), Path(a.corpus), plan, Path(a.out)))
     report = json.loads((Path(a.out) / "report.json").read_text(encoding="utf-8"))
     return report, [f"{name}: {value}" for name, value in report.items()]

@@ -66,6 +66,16 @@ class PlainDictionary:
         return self._decoder
 
     @property
+    def encoder(self) -> Tensor:
+        """[d_in, m], in the type of the product."""
+        return self._encoder
+
+    @property
+    def bias(self) -> Tensor:
+        """float32 [m], the encoder's, with the decoder's bias folded in."""
+        return self._bias
+
+    @property
     def decoder_bias(self) -> Tensor:
         """float32 [d_in]"""
         return self._decoder_bias

@@ -62,6 +62,10 @@ class TrainingPlan:
     seed: int = 0
     l0_coefficient: float = 0.3
     """JumpReLU's price of an active latent; the others ask for ``k``."""
+    start: str = ""
+    """Folder of a trained SAE to go on from; empty: from data."""
+    seldom: int = 0
+    """Latents of ``start`` that fire on fewer of 300,000 tokens get a new direction."""
 
 
 def train(spec: EngineSpec, corpus: Path, plan: TrainingPlan, out: Path) -> Generator[Progress, None, None]:
@@ -91,7 +95,7 @@ def train(spec: EngineSpec, corpus: Path, plan: TrainingPlan, out: Path) -> Gene
         lr_warm_up_steps=min(200, plan.tokens // plan.batch // 10),
         lr_decay_steps=plan.tokens // plan.batch // 2,
         autocast=model.dtype == torch.bfloat16,
-        dead_feature_window=max(100, 400_000 // plan.batch),
+        dead_feature_window=max(100, (150_000 if plan.start else 400_000) // plan.batch),
         feature_sampling_window=max(100, 400_000 // plan.batch),
         n_batches_for_norm_estimate=10,
     )
@@ -103,7 +107,7 @@ def train(spec: EngineSpec, corpus: Path, plan: TrainingPlan, out: Path) -> Gene
             sae.load_state_dict(type(sae).load_from_disk(checkpoints[-1].parent).state_dict())
             trainer.load_trainer_state(checkpoints[-1].parent)
         else:
-            initialise(trainer, [next(trainer.data_provider) for _ in range(-(-plan.d_sae // plan.batch) + 1)])
+            _begin(trainer, plan)
     started, before = time.monotonic(), trainer.n_training_samples
     last_saved = started
     while trainer.n_training_samples < plan.tokens:
@@ -177,6 +181,22 @@ def normalise(sae: Any) -> None:
     """After a step: what an SAE of ours keeps true; sae-lens' own scale their activations instead."""
     if hasattr(sae, "normalise"):
         sae.normalise()
+
+
+def _begin(trainer: Any, plan: TrainingPlan) -> None:
+    """From data, or from a trained SAE."""
+
+    def batches(tokens: int) -> list[Any]:
+        return [next(trainer.data_provider) for _ in range(-(-tokens // plan.batch))]
+
+    if not plan.start:
+        initialise(trainer, batches(plan.d_sae + plan.batch))
+        return
+    import torch
+
+    from core.training.resume import COUNTED_TOKENS, DRAWN_TOKENS, go_on
+
+    go_on(trainer, Path(plan.start), plan.seldom, torch.cat(batches(COUNTED_TOKENS + DRAWN_TOKENS)))
 
 
 def initialise(trainer: Any, batches: list[Any]) -> None:
@@ -305,7 +325,8 @@ def _rename(lines: list[str], rng: np.random.Generator) -> list[str]:
 
 
 def _plan_name(plan: TrainingPlan) -> str:
-    return f"{plan.architecture}-{plan.d_sae}-k{plan.k}-{plan.tokens}-lr{plan.lr}-b{plan.batch}-s{plan.seed}"
+    started = f"-from-{Path(plan.start).name}-{plan.seldom}" if plan.start else ""
+    return f"{plan.architecture}-{plan.d_sae}-k{plan.k}-{plan.tokens}-lr{plan.lr}-b{plan.batch}-s{plan.seed}{started}"
 
 
 def _save(
