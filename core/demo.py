@@ -50,9 +50,10 @@ def demo_readings() -> Iterable[Reading]:
     return (readers.read(file) for file in FILES)
 
 
-def shipped(engine: str) -> tuple[Path, Path]:
-    """(codes of the memories, codes of the landing query)"""
-    return DEMO / f"codes.{engine}.parquet", DEMO / f"query.{engine}.parquet"
+def shipped(engine: str) -> tuple[Path, Path, Path]:
+    """(codes of the memories, codes of the landing query, trust of the labels among the memories)"""
+    codes, query, trust = (DEMO / f"{name}.{engine}.parquet" for name in ("codes", "query", "trust"))
+    return codes, query, trust
 
 
 def _adopt_shipped_codes(bank: MemoryBank) -> None:
@@ -60,7 +61,7 @@ def _adopt_shipped_codes(bank: MemoryBank) -> None:
     files = shipped(bank.engine.name)
     if not all(file.is_file() for file in files):
         return
-    memories, queries = (pq.read_table(file) for file in files)
+    memories, queries, trust = (pq.read_table(file) for file in files)
     about = memories.schema.metadata
     if about[b"fingerprint"].decode() != bank.engine.fingerprint:
         return
@@ -71,6 +72,7 @@ def _adopt_shipped_codes(bank: MemoryBank) -> None:
         queries["text"].to_pylist(),
         tables.codes_of(queries, n_latents),
     )
+    bank.latents.adopt_trust(trust)
 
 
 def build(engine: str = "minilm") -> tuple[int, int]:
@@ -81,10 +83,12 @@ def build(engine: str = "minilm") -> tuple[int, int]:
             finish(bank.add(reading))
         index = bank.index()
         about = {"fingerprint": bank.engine.fingerprint, "n_latents": str(index.codes.n_latents)}
-        memories, queries = shipped(engine)
+        memories, queries, trust = shipped(engine)
         _write(memories, "id", list(index.ids), index.codes, about)
         _write(queries, "text", [DEMO_QUERY], bank.encode_query(DEMO_QUERY), about)
-    return len(index), memories.stat().st_size + queries.stat().st_size
+        finish(bank.latents.measure())
+        pq.write_table(bank.latents.trust_table(), trust, compression="zstd")
+    return len(index), sum(file.stat().st_size for file in (memories, queries, trust))
 
 
 def _write(file: Path, key: str, keys: list[str], codes: Codes, about: dict[str, str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Generator, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -208,6 +209,19 @@ class Latents:
             "n_labels": len(named),
         }
 
+    def trust_table(self) -> pa.Table:
+        """What was measured in this bank: latent, label, auroc, a_side."""
+        with self._bank.work() as cursor:
+            rows = sorted(names.trust(cursor, self._engine.fingerprint))
+        latents, texts, auroc, a_side = zip(*rows, strict=True) if rows else ((), (), (), ())
+        columns = pa.array(latents, pa.int32()), texts, pa.array(auroc, pa.float32()), pa.array(a_side, pa.int32())
+        return pa.table(dict(zip(("latent", "label", "auroc", "a_side"), columns, strict=True)))
+
+    def adopt_trust(self, rows: pa.Table) -> None:
+        """Store what was measured elsewhere on these very memories: the demo's is shipped."""
+        with self._bank.write() as cursor:
+            names.set_trust(cursor, self._engine.fingerprint, rows, whole=True)
+
     def _shown_texts(self) -> list[str]:
         with self._bank.work() as cursor:
             stored = names.labels(cursor, self._engine.fingerprint)
@@ -264,7 +278,8 @@ class Latents:
 
         search: words that the label or the latent's own words contain, or a latent's number. text: only latents that
         this text fires, ``fires`` being their strongest activation (encodes the text). sort: one of SORTS. live: only
-        those that a memory of this bank fires. The number of rows found is in the schema's metadata (``found``).
+        those that a memory of this bank fires. Latents that are called what is searched stand first. The number of
+        rows found is in the schema's metadata (``found``).
         """
         if sort not in SORTS:
             raise CoreError(f"Latents are sorted by {', '.join(SORTS)}; not by “{sort}”.")
@@ -277,8 +292,10 @@ class Latents:
             fires[codes.latents] = codes.max
             keep &= ~np.isnan(fires)
         shown, sources, there, trust_here = self._columns_shown()
+        called = np.zeros(n, bool)
         if search.strip():
-            keep &= self._found(search, shown)
+            called, fired = self._found(search, shown)
+            keep &= called | fired
         if live:
             keep &= memories > 0
         if min_trust > 0:
@@ -302,7 +319,7 @@ class Latents:
         }
         (rows,) = np.nonzero(keep)
         by = columns[sort][rows].astype(np.float64)
-        order = np.lexsort((rows, np.where(np.isnan(by), np.inf, -by if descending else by)))[:limit]
+        order = np.lexsort((rows, np.where(np.isnan(by), np.inf, -by if descending else by), ~called[rows]))[:limit]
         chosen = rows[order]
         table = pa.table({name: pa.array(values[chosen]) for name, values in columns.items()})
         return table.replace_schema_metadata({"found": str(len(rows)), "latents": str(n)})
@@ -326,20 +343,15 @@ class Latents:
                 trust_here[latent] = auroc
         return shown, sources, there, trust_here
 
-    def _found(self, search: str, shown: np.ndarray) -> np.ndarray:
-        """bool [m]: every word of the search stands in the label or among the words that the latent fires on."""
+    def _found(self, search: str, shown: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(called, fired), bool [m]: a word of the label begins with each word searched, or one the latent fires on."""
         wanted = search.lower().split()
+        none = np.zeros(self.n, bool)
         if len(wanted) == 1 and wanted[0].lstrip("#").isdigit():
-            return np.asarray(np.arange(self.n) == int(wanted[0].lstrip("#")))
-        haystack = pa.compute.utf8_lower(pa.array([f" {text}" for text in shown], pa.string()))
+            return np.asarray(np.arange(self.n) == int(wanted[0].lstrip("#"))), none
+        labels = pa.array([str(text) for text in shown], pa.string())
         words = self._words_joined()
-        out = np.ones(self.n, bool)
-        for word in wanted:
-            hit = pa.compute.match_substring(haystack, word).to_numpy(zero_copy_only=False)
-            if words is not None:
-                hit = hit | pa.compute.match_substring(words, word).to_numpy(zero_copy_only=False)
-            out &= hit
-        return out
+        return _each(labels, wanted), none if words is None else _each(labels, wanted, words)
 
     def _words_joined(self) -> pa.Array | None:
         """The words of each latent as one text, from the description of the dictionary."""
@@ -433,6 +445,18 @@ def shared_words(a: str, b: str) -> tuple[str, ...]:
         [a, b], stopwords=sorted(ENGLISH_STOP_WORDS), stemmer=stemmer, return_ids=False, show_progress=False
     )
     return tuple(sorted(set(one) & set(two)))
+
+
+def _each(texts: pa.Array, wanted: list[str], more: pa.Array | None = None) -> np.ndarray:
+    """bool [m]: every wanted word begins a word of the text, or of the other text of the same row."""
+    out = np.ones(len(texts), bool)
+    for word in wanted:
+        pattern = rf"(^|\W){re.escape(word)}" if re.match(r"\w", word) else re.escape(word)
+        hit = pa.compute.match_substring_regex(texts, pattern, ignore_case=True).to_numpy(zero_copy_only=False)
+        if more is not None:
+            hit = hit | pa.compute.match_substring_regex(more, pattern, ignore_case=True).to_numpy(zero_copy_only=False)
+        out &= hit
+    return out
 
 
 def _label_row(row: dict[str, Any], file: str, line: int, n: int) -> tuple[int, str, str]:
