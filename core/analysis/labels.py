@@ -24,13 +24,15 @@ TERMS = 3
 """Most terms in a label: more would be a dump of tokens."""
 PRIOR = 10.0
 """Texts' worth of belief in the general rate of a term."""
-WORTH = 0.015
+WORTH = 0.02
 """AUROC that a further term must add."""
-NAME_COSTS = 0.05
-"""What a proper name must add more: names of one book say little about other texts."""
+OWN_PEAKS = 0.25
+"""Share of strong texts that must peak on a proper name, or on a word that means little alone, for it to be said:
+names of one book say little about other texts.
+"""
 PEAKS_ON = 0.5
 """Share of strong texts that peak on one mark for the mark to be part of the label."""
-COVERAGE = 0.15
+COVERAGE = 0.25
 """What naming the words that are really there is worth beside AUROC."""
 RARE = 4
 """A term in fewer texts is no evidence."""
@@ -133,7 +135,8 @@ def candidates(terms: Terms, drawn: Sides, peaks: Ints) -> tuple[Ints, Floats, F
     y, total, prior = counted.data.astype(np.float64), 2 * texts[latent], PRIOR * rate[term]
     odds = np.log((y + prior) / np.maximum(total + PRIOR - y - prior, 0.5)) - np.log(rate[term] / (1 - rate[term]))
     z = odds / np.sqrt(1 / (y + prior) + 1 / (n * rate[term]))
-    usable = (z > 0) & (~terms.plain[term] | (share_of_peaks >= 0.25)) & (y >= 2)
+    doubtful = terms.plain | np.asarray([name != name.lower() for name in terms.shown], dtype=bool)
+    usable = (z > 0) & (~doubtful[term] | (share_of_peaks >= OWN_PEAKS)) & (y >= 2)
     latent, term, z, cover = latent[usable], term[usable], z[usable], (y / total)[usable]
     order = np.lexsort((term, -z, latent))
     latent, term, z, cover = latent[order], term[order], z[order], cover[order]
@@ -166,8 +169,7 @@ def _choose(
     real = which >= 0
     mine = vectors[np.maximum(which, 0)]  # [l, c, d]
     near = [_near(mine, texts, side[rows]) for side in (drawn.positive, drawn.negative)]  # [l, c, a] each
-    named = np.asarray([name != name.lower() for name in terms.shown])[np.maximum(which, 0)]
-    worth = COVERAGE * coverage + 0.002 * np.minimum(z, 10) - NAME_COSTS * named
+    worth = COVERAGE * coverage + 0.002 * np.minimum(z, 10)
     value = np.where(real, auroc(near[0], near[1]) + worth, -np.inf)
     here = np.arange(len(which))
     chosen = [value.argmax(1)]

@@ -139,14 +139,18 @@ def _latent(a: argparse.Namespace) -> Result:
         "note": info.note,
     }
     label = info.label
+    rare = "" if info.density != info.density else f"on {info.density:.3%} of tokens and "
     lines = [
         f"latent {label.latent}: {label.text or 'no label'} ({label.source or 'nobody named it'}; "
-        f"trust {_two(label.trust)}, here {_two(label.trust_here)})",
-        f"fires on {info.density:.3%} of tokens and in {info.memories:,} memories ({info.memory_density:.1%})",
-        "words: " + ", ".join(f"{word} {share:.0%}" for word, share in info.words[:8]),
-        "nearest: " + ", ".join(name(i) for i, _ in info.nearest[:5]),
-        "fires with: " + ", ".join(name(i) for i, *_ in info.coactive[:5]),
+        f"trust {_two(label.trust).strip()}, here {_two(label.trust_here).strip()})",
+        f"fires {rare}in {info.memories:,} memories ({info.memory_density:.1%})",
     ]
+    lists = {
+        "words": [f"{word} {share:.0%}" for word, share in info.words[:8]],
+        "nearest": [name(i) for i, _ in info.nearest[:5]],
+        "fires with": [name(i) for i, *_ in info.coactive[:5]],
+    }
+    lines += [f"{title}: {', '.join(found)}" for title, found in lists.items() if found]
     lines += [f"{value:8.2f}  {i}  “{span.text}” in {texts[i].text[:90]}" for i, value, span in info.top[:10]]
     return _plain(result), lines
 
