@@ -127,10 +127,13 @@ class Remembered:
         key = hash(tuple(texts))
         if key not in self._known:
             tokens = self._model.tokenize(texts)
-            self._known[key] = tokens, [
-                States(s.token, s.states.clone(), s.windows, s.window_sums.clone(), s.window_counts.clone())
-                for s in self._model.states(tokens)
-            ]
+            self._known[key] = (
+                tokens,
+                [
+                    States(s.token, s.states.clone(), s.windows, s.window_sums.clone(), s.window_counts.clone())
+                    for s in self._model.states(tokens)
+                ],
+            )
         self._current = self._known[key]
         return self._current[0]
 

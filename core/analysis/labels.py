@@ -174,7 +174,7 @@ def _choose(
     here = np.arange(len(which))
     chosen = [value.argmax(1)]
     best = auroc(near[0][here, chosen[0]], near[1][here, chosen[0]])
-    going = real.any(1)
+    going = np.asarray(real.any(1), dtype=bool).reshape(-1)
     picks: list[list[int]] = [[int(c)] if on else [] for c, on in zip(chosen[0], going, strict=True)]
     total = [side[here, chosen[0]] for side in near]
     for _ in range(TERMS - 1):

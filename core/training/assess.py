@@ -22,7 +22,7 @@ def reconstruction(dictionary: Any, states: Tensor) -> dict[str, Any]:
     """
     residual, active = 0.0, 0
     counts = torch.zeros(dictionary.n_latents)
-    for batch in states.split(_AT_ONCE):
+    for batch in torch.split(states, _AT_ONCE):
         found = dictionary.encode(batch)
         residual += float((batch - dictionary.decode(found, len(batch))).square().sum())
         active += len(found.row)
@@ -45,7 +45,7 @@ def kept_embedding(dictionary: Any, states: Tensor, token_indptr: Offsets, rest:
     """
     n = len(token_indptr) - 1
     row = torch.from_numpy(np.repeat(np.arange(n), np.diff(token_indptr)))
-    spliced = torch.cat([dictionary.decode(dictionary.encode(b), len(b)) for b in states.split(_AT_ONCE)])
+    spliced = torch.cat([dictionary.decode(dictionary.encode(b), len(b)) for b in torch.split(states, _AT_ONCE)])
     before = rest.clone().index_add_(0, row, states)
     after = rest.clone().index_add_(0, row, spliced)
     full = torch.from_numpy(np.diff(token_indptr) > 0)
@@ -58,7 +58,7 @@ def concepts(dictionary: Any, states: Tensor, words: Ints) -> dict[str, float]:
     concept_share: of the latents that fire, those whose STRONGEST activations peak on at least DIFFERENT words.
     single_word_share: those that always peak on one. dead_share: latents that fire on none of these tokens.
     """
-    found = [dictionary.encode(batch.float()) for batch in states.split(_AT_ONCE)]
+    found = [dictionary.encode(batch.float()) for batch in torch.split(states, _AT_ONCE)]
     row = np.concatenate([f.row.numpy().astype(np.int32) + i * _AT_ONCE for i, f in enumerate(found)])
     latent = np.concatenate([f.latent.numpy().astype(np.int32) for f in found])
     value = np.concatenate([f.value.numpy() for f in found])
