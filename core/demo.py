@@ -86,7 +86,8 @@ def build(engine: str = "minilm") -> tuple[int, int]:
         memories, queries, trust = shipped(engine)
         _write(memories, "id", list(index.ids), index.codes, about)
         _write(queries, "text", [DEMO_QUERY], bank.encode_query(DEMO_QUERY), about)
-        finish(bank.latents.measure())
+        if len(bank.engine.catalogue):
+            finish(bank.latents.measure())
         pq.write_table(bank.latents.trust_table(), trust, compression="zstd")
     return len(index), sum(file.stat().st_size for file in (memories, queries, trust))
 

@@ -214,8 +214,9 @@ class Latents:
         with self._bank.work() as cursor:
             rows = sorted(names.trust(cursor, self._engine.fingerprint))
         latents, texts, auroc, a_side = zip(*rows, strict=True) if rows else ((), (), (), ())
-        columns = pa.array(latents, pa.int32()), texts, pa.array(auroc, pa.float32()), pa.array(a_side, pa.int32())
-        return pa.table(dict(zip(("latent", "label", "auroc", "a_side"), columns, strict=True)))
+        return _trust_rows(
+            np.asarray(latents, np.int32), list(texts), np.asarray(auroc, np.float32), np.asarray(a_side)
+        )
 
     def adopt_trust(self, rows: pa.Table) -> None:
         """Store what was measured elsewhere on these very memories: the demo's is shipped."""
@@ -476,7 +477,9 @@ def _label_row(row: dict[str, Any], file: str, line: int, n: int) -> tuple[int, 
     return latent, "yours", text
 
 
-def _trust_rows(latents: np.ndarray, texts: list[str], found: Floats, count: np.ndarray, use: np.ndarray) -> pa.Table:
+def _trust_rows(
+    latents: np.ndarray, texts: list[str], found: Floats, count: np.ndarray, use: np.ndarray | slice = slice(None)
+) -> pa.Table:
     return pa.table(
         {
             "latent": pa.array(latents, pa.int32()),

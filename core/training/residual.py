@@ -74,7 +74,7 @@ def train(spec: EngineSpec, corpus: Path, plan: TrainingPlan, out: Path) -> Gene
     Stopping the generator keeps the last checkpoint. Raises CoreError for an empty corpus.
     """
     import torch
-    from sae_lens import SAETrainer
+    from sae_lens import SAETrainer, TrainingSAE
     from sae_lens.config import SAETrainerConfig
 
     from core.encoding.model import TokenModel
@@ -104,7 +104,7 @@ def train(spec: EngineSpec, corpus: Path, plan: TrainingPlan, out: Path) -> Gene
     trainer.optimizer.param_groups[0]["fused"] = True
     with redirect_stderr(StringIO()), redirect_stdout(StringIO()):  # sae-lens draws its own bar
         if checkpoints:
-            sae.load_state_dict(type(sae).load_from_disk(checkpoints[-1].parent).state_dict())
+            sae.load_state_dict(TrainingSAE.load_from_disk(checkpoints[-1].parent).state_dict())
             trainer.load_trainer_state(checkpoints[-1].parent)
         else:
             _begin(trainer, plan)

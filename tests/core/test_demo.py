@@ -148,10 +148,9 @@ def test_the_landing_query_finds_its_evidence() -> None:
     best = hits.ids[hits.top("sparse")[0]]
     assert best == "demo/D2:3"
     assert hits.ranks["lexical"][hits.ids.index(best)] > 10
-    assert {(s.query_token.text, s.memory_token.text) for s in bank.explain(hits.query, best).shares[:2]} == {
-        ("charge", "battery"),
-        ("mobile", "phone"),
-    }
+    tokens = [(s.query_token.text, s.memory_token.text) for s in bank.explain(hits.query, best).shares]
+    assert tokens[0] == ("charge", "battery")
+    assert ("mobile", "phone") in tokens[:5]
 
 
 def test_the_second_time_it_is_only_opened() -> None:
@@ -184,11 +183,12 @@ def test_codes_of_another_engine_are_not_adopted(monkeypatch: pytest.MonkeyPatch
 
 def test_building_writes_what_opening_reads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = FakeEncoder()
+    files = [tmp_path / f"{name}.parquet" for name in ("codes", "query", "trust")]
     monkeypatch.setattr("core.bank.Engine.named", lambda _: made)
-    monkeypatch.setattr("core.demo.shipped", lambda _: (tmp_path / "codes.parquet", tmp_path / "query.parquet"))
+    monkeypatch.setattr("core.demo.shipped", lambda _: tuple(files))
     n, size = build()
     assert n == len(MEMORIES)
-    assert size == sum((tmp_path / f"{name}.parquet").stat().st_size for name in ("codes", "query"))
+    assert size == sum(file.stat().st_size for file in files)
     expected = made.encode([DEMO_QUERY])
     assert_same_codes(tables.codes_of(pq.read_table(tmp_path / "query.parquet"), expected.n_latents), halved(expected))
 

@@ -210,5 +210,5 @@ def test_a_stopped_training_goes_on_from_its_checkpoint(
 
 @pytest.mark.models
 def test_an_architecture_that_cannot_be_trained(minilm: Engine, corpus: Path, small: Path) -> None:
-    with pytest.raises(CoreError, match="“gated” cannot be trained here: choose topk or batchtopk"):
+    with pytest.raises(CoreError, match="“gated” cannot be trained here: choose one of topk, batchtopk"):
         finish(train(minilm.spec, corpus, replace(PLAN, architecture="gated"), small))
