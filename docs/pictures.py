@@ -16,7 +16,13 @@ from playwright.sync_api import Page, sync_playwright
 
 ROOT = Path(__file__).resolve().parent.parent
 OUT = ROOT / "docs" / "pictures"
-SHOTS = {"recall": "/recall", "memory": "/memory?memory=demo/D2:3", "library": "/library"}
+SHOTS = {
+    "recall": "/recall",
+    "memory": "/memory?memory=demo/D2:3",
+    "latents": "/latents?latent=9843",
+    "microscope": "/latents?latents_view=pair",
+    "library": "/library",
+}
 BROWSER = shutil.which("chromium") or "chromium"
 FLAGS = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
 
