@@ -11,17 +11,22 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from core import readers
 from core.encoding.engines import Encoder, Engine
 from core.errors import CoreError
 from core.evaluation import runner as running
+from core.evaluation.runner import Evaluation
 from core.latents import Latents
+from core.learning import Learning
 from core.retrieval import explain as explaining
+from core.retrieval.absence import floor
 from core.retrieval.counterfactual import Flip, minimal_flips
 from core.retrieval.index import Index
 from core.retrieval.rank import rank
+from core.settings import ASSETS
 from core.store import Database, tables
 from core.types import (
     Codes,
@@ -42,6 +47,8 @@ from core.types import (
 CHARACTERS_PER_BATCH = 20_000
 """One transaction: a few seconds of encoding, so that a stop or a kill loses little."""
 QUERIES_REMEMBERED = 1024
+NEVER_STORED = ASSETS / "never-stored.txt"
+"""Questions, ours, about things that hardly any bank holds."""
 
 
 class MemoryBank:
@@ -90,6 +97,11 @@ class MemoryBank:
     def latents(self) -> Latents:
         """The engine's dictionary as this bank sees it: labels, trust, statistics, examples."""
         return Latents(self)
+
+    @property
+    def learning(self) -> Learning:
+        """Weights of latents learnt from questions and the memories that answer them."""
+        return Learning(self)
 
     # --- what is in it ------------------------------------------------------------------------------------------------
 
@@ -230,11 +242,20 @@ class MemoryBank:
                 return self._index
             labels, codes = tables.load_codes(cursor, self.engine.fingerprint)
         self._identity = identity
-        ids, texts, conversations, categories = (
-            labels[n].to_pylist() for n in ("id", "text", "conversation", "category")
-        )
+        ids, texts, conversations, categories, sessions, positions = (column.to_pylist() for column in labels.columns)
         known = Codes.empty() if codes is None else codes
-        return Index.build(ids, texts, conversations, categories, known, self.engine.fingerprint, identity[1])
+        return Index.build(
+            ids,
+            texts,
+            conversations,
+            categories,
+            known,
+            self.engine.fingerprint,
+            identity[1],
+            sessions,
+            positions,
+            {name: weights for name, weights in self.learning.weights().items() if len(weights) == known.n_latents},
+        )
 
     @property
     def version(self) -> int:
@@ -282,9 +303,29 @@ class MemoryBank:
         started = time.perf_counter()
         codes, index = self._asked(query), self.index()
         encoded = time.perf_counter()
-        hits = rank(index, query, codes, also)
+        hits = rank(index, self._with_floor(query), codes, also)
         ranked = time.perf_counter()
         return replace(hits, encode_ms=(encoded - started) * 1e3, rank_ms=(ranked - encoded) * 1e3)
+
+    def _with_floor(self, query: Query) -> Query:
+        """The query with the least fit that counts, where its criterion asks for one."""
+        if query.criterion != "fits" or query.threshold is not None or not query.text.strip():
+            return query
+        return replace(query, threshold=self.floor(query))
+
+    def floor(self, query: Query) -> float | None:
+        """The fit that most queries for things never stored do not reach among a query's candidates, 0 to 1.
+
+        Measured on this bank, with queries that ship with the product; None where its weighting has no scale of fit.
+        """
+        found = self._floor(self.index(), query)
+        return None if np.isnan(found) else found
+
+    def _floor(self, index: Index, query: Query) -> float:
+        texts = NEVER_STORED.read_text(encoding="utf-8").splitlines()
+        codes = self.store_queries(texts)
+        asked = replace(query, text="", k=1, terms=(), muted=(), criterion="top", threshold=None)
+        return index.derived(f"floor {asked}", lambda: floor(index, asked, texts, [codes[text] for text in texts]))
 
     def explain(self, query: Query, memory_id: str) -> Explanation:
         """Why a memory was recalled: its sparse score as a sum over latents, with the tokens on both sides."""
@@ -326,24 +367,43 @@ class MemoryBank:
         row = index.row(memory_id)
         if row is None:
             raise CoreError(f"“{memory_id}” has no codes of engine {self.engine.name} yet: encode the bank first.")
-        query = replace(mode_query or Query(""), text=index.texts[row], k=k + 1)
+        query = replace(mode_query or Query(""), text=index.texts[row], k=k + 1, context=0)
         return rank(index, query, index.codes.take([row]).merged(), (memory_id,))
 
     def evaluate(
-        self, settings: Query | None = None, categories: Sequence[str] | None = None
-    ) -> Generator[Progress, None, dict[str, Any]]:
-        """Ask the bank's questions, each of its own dialogue, and measure where their evidence is ranked."""
+        self,
+        settings: Query | None = None,
+        categories: Sequence[str] | None = None,
+        questions: Sequence[Question] | None = None,
+    ) -> Generator[Progress, None, Evaluation]:
+        """Ask questions, the bank's own unless given, each of its own dialogue: where is their evidence ranked?"""
         settings = settings or Query("")
-        questions = [q for q in self.questions() if q.evidence and (categories is None or q.category in categories)]
-        if not questions:
+        known = self.questions() if questions is None else questions
+        asked = [q for q in known if q.evidence and (categories is None or q.category in categories)]
+        if not asked:
             wanted = "" if categories is None else f" of category {', '.join(categories)}"
             raise CoreError(f"{self.name} has no question{wanted} with evidence: import a LoCoMo or LongMemEval file.")
-        yield Progress(0, len(questions), "encoding the questions")
-        codes = self.store_queries([q.text for q in questions])
-        report = yield from running.evaluate(
-            self.index(), questions, codes, lambda text: self.engine.encode([text], query=True).merged(), settings
+        yield Progress(0, len(asked), "encoding the questions")
+        codes = self.store_queries([q.text for q in asked])
+        found = yield from running.evaluate(
+            self.index(), asked, codes, self._encode_anew, settings, lambda part: self._floor(part, settings)
         )
-        return report | {"provenance": self.provenance(settings)}
+        return replace(found, report=found.report | self._judged(settings, asked))
+
+    def _encode_anew(self, text: str) -> Codes:
+        return self.engine.encode([text], query=True).merged()
+
+    def _judged(self, settings: Query, asked: Sequence[Question]) -> dict[str, Any]:
+        """What to say beside the figures of an evaluation."""
+        learnt_on = self.learning.learnt_on(settings.weighting)
+        seen = sorted({q.source for q in asked} & set(learnt_on))
+        warnings = (
+            [f"The weights were learnt on {', '.join(seen)}: these figures say nothing of others."] if seen else []
+        )
+        waiting = self.counts()["memories"] - len(self.index())
+        if waiting:
+            warnings.append(f"{waiting:,} memories are not encoded yet and cannot be found: the figures are too low.")
+        return {"provenance": self.provenance(settings) | {"learnt_on": list(learnt_on)}, "warnings": warnings}
 
     def codes(self, memory_id: str) -> Codes | None:
         """The stored codes of one memory, its parts made one; None where it has none yet."""

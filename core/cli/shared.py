@@ -39,6 +39,15 @@ class Commands:
 def similarity(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--weighting", choices=list(WEIGHTINGS), default=Query("").weighting)
     sub.add_argument("--fusion", choices=list(FUSIONS), default=Query("").fusion)
+    sub.add_argument("--balance", type=float, default=Query("").balance, help="weight of the dense side, 0 to 1")
+    sub.add_argument(
+        "--context", type=float, default=Query("").context, help="how much of the neighbouring turns' scores is added"
+    )
+
+
+def asked_for(a: argparse.Namespace, text: str = "") -> Query:
+    """The query that the options of ``similarity`` describe."""
+    return Query(text, weighting=a.weighting, fusion=a.fusion, balance=a.balance, context=a.context)
 
 
 def positive(text: str) -> int:

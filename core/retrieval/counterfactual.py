@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from core.retrieval.index import Index
-from core.retrieval.rank import order, ranks_of
-from core.retrieval.similarity import query_vector, sparse_scores, weighting
+from core.retrieval.order import order, ranks_of
+from core.retrieval.similarity import KERNEL, SPEAKS_FOR_ITSELF, context_of, query_vector, sparse_scores, weighting
 from core.types import Codes, Floats, Ints, Offsets, Query, Term
 
 
@@ -75,9 +75,10 @@ def _deltas_needed(index: Index, query: Query, codes: Codes, rows: Offsets, scor
     chosen = weighting(query.weighting)
     asked, _ = query_vector(index, query, codes)
     latents = np.union1d(asked, index.codes.take(rows[:1]).latents).astype(np.int32)
-    postings = index.postings(query.weighting, lambda: chosen.memory_values(index, index.codes))
+    postings = index.postings(chosen.memory_values)
     of_parts = postings[:, latents].toarray()
-    values = np.maximum.reduceat(of_parts, index.codes.part_indptr[:-1], axis=0)[rows]
+    own = np.maximum.reduceat(of_parts, index.codes.part_indptr[:-1], axis=0)
+    values = own[rows] + context_of(query) * (index.surroundings(KERNEL, SPEAKS_FOR_ITSELF)[rows] @ own)
     advantage = (values[0] - values[1:]) * chosen.term_values(index, latents)
     must_pass = len(rows) - query.k
     with np.errstate(divide="ignore", invalid="ignore"):

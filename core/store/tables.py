@@ -20,6 +20,7 @@ Cursor = duckdb.DuckDBPyConnection
 _MEMORY = "id, text, role, conversation, session, position, created, category, source, meta"
 _LISTS = ("latents", "max", "sum", "peak")
 _TOKEN_LISTS = ("token_start", "token_end")
+_LABELS = ["id", "text", "conversation", "category", "session", "position"]
 _CODE = "dense, part_start, part_latents, latents, max, sum, peak, token_start, token_end, n_active, residual, variance"
 
 
@@ -203,14 +204,14 @@ def _insert_codes(cursor: Cursor, table: str, key: str, fingerprint: str, keys: 
 
 
 def load_codes(cursor: Cursor, fingerprint: str) -> tuple[pa.Table, Codes | None]:
-    """(id, text, conversation, category of every encoded memory, ascending by id; their codes in the same order)."""
+    """(what the index tells memories apart by, for every encoded one, ascending by id; their codes in that order)."""
     engine = _first(cursor, "select n_latents from engines where fingerprint = ?", [fingerprint])
     table = cursor.sql(
-        f"""select id, text, conversation, category, {_CODE} from codes join memories on id = memory
+        f"""select {", ".join(_LABELS)}, {_CODE} from codes join memories on id = memory
             where engine = ? order by id""",
         params=[fingerprint],
     ).to_arrow_table()
-    return table.select(["id", "text", "conversation", "category"]), codes_of(table, engine[0]) if engine else None
+    return table.select(_LABELS), codes_of(table, engine[0]) if engine else None
 
 
 def load_query_codes(cursor: Cursor, fingerprint: str, texts: Sequence[str] | None = None) -> dict[str, Codes]:

@@ -17,8 +17,8 @@ import pytest
 
 import core.bank
 from core import MemoryBank, Query, Question, Refusal
-from core.demo import finish
 from core.errors import CoreError, EngineMismatch, EngineMissing
+from core.progress import finish
 from core.retrieval.fusion import FUSIONS
 from core.retrieval.similarity import WEIGHTINGS
 from core.types import Hits, Memory, Progress, Reading, Term
@@ -168,7 +168,7 @@ SLOW_IMPORT = f"""
 import sys
 import core.bank
 from core import MemoryBank
-from core.demo import finish
+from core.progress import finish
 from core.store import tables
 from tests.fakes import FakeEncoder
 
@@ -229,7 +229,7 @@ def test_kill_9_in_mid_import_and_again(tmp_path: Path, where: str, nth: int, st
 ADD_ONE = """
 import sys
 from core import MemoryBank
-from core.demo import finish
+from core.progress import finish
 from core.types import Memory, Reading
 from tests.fakes import FakeEncoder
 finish(MemoryBank.open(sys.argv[1], FakeEncoder()).add(Reading([Memory("new", "a zebra")], [], [])))

@@ -17,8 +17,8 @@ import pytest
 import core.__main__ as cli
 from core import MemoryBank
 from core.cli import memories
-from core.demo import finish
 from core.encoding.engines import Engine, EngineSpec
+from core.progress import finish
 from tests.fakes import FakeEncoder
 from tests.handmade import ROOT
 

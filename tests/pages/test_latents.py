@@ -79,7 +79,7 @@ def bank(describe: Callable[..., Described]) -> Callable[..., MemoryBank]:
     """bank("mine", "text", ..., fox="foxes"): an encoded bank whose engine has labels."""
 
     def make(name: str, *texts: str, **labels: str) -> MemoryBank:
-        from core.demo import finish
+        from core.progress import finish
         from core.types import Reading
 
         made = MemoryBank.open(banks.folder() / f"{name}.duckdb", describe(**labels))

@@ -13,8 +13,8 @@ import duckdb
 import pytest
 
 from core import MemoryBank, Query
-from core.demo import finish
 from core.errors import BankBusy, CoreError
+from core.progress import finish
 from core.store import Database
 from core.store import database as opening
 from core.types import Memory, Reading
