@@ -23,7 +23,7 @@ from core.latents import Latents
 from core.learning import Learning
 from core.retrieval import explain as explaining
 from core.retrieval.absence import floor
-from core.retrieval.counterfactual import Flip, minimal_flips
+from core.retrieval.counterfactual import Agreement, Flip, agreement, minimal_flips, without_tokens
 from core.retrieval.index import Index
 from core.retrieval.rank import rank
 from core.settings import ASSETS
@@ -47,6 +47,7 @@ from core.types import (
 CHARACTERS_PER_BATCH = 20_000
 """One transaction: a few seconds of encoding, so that a stop or a kill loses little."""
 QUERIES_REMEMBERED = 1024
+TRACES_REMEMBERED = 256
 NEVER_STORED = ASSETS / "never-stored.txt"
 """Questions, ours, about things that hardly any bank holds."""
 
@@ -65,6 +66,7 @@ class MemoryBank:
         self._index: Index | None = None
         self._identity: tuple[str, int] | None = None
         self._queries: OrderedDict[str, Codes] = OrderedDict()
+        self._traces: OrderedDict[str, TokenTrace] = OrderedDict()
 
     @classmethod
     def open(cls, path: str | Path, engine: str | Encoder = "minilm", create: bool = True) -> MemoryBank:
@@ -345,7 +347,27 @@ class MemoryBank:
         for latent in (*(term.latent for term in query.terms), *query.muted):
             if width and not 0 <= latent < width:
                 raise CoreError(f"Latent {latent} does not exist: this dictionary has {width:,} (0–{width - 1}).")
-        return Codes.empty() if query.terms and not query.text.strip() else self.encode_query(query.text)
+        if query.terms and not query.text.strip():
+            return Codes.empty()
+        codes = self.encode_query(query.text)
+        if not query.masked:
+            return codes
+        n = len(codes.token_start)
+        if not all(0 <= token < n for token in query.masked):
+            raise CoreError(f"The query has {n} tokens (0–{n - 1}); it masks {', '.join(map(str, query.masked))}.")
+        return without_tokens(codes, self.trace_text(query.text), query.masked)
+
+    def trace_text(self, text: str) -> TokenTrace:
+        """Every latent at every token of any text: remembered, or computed now."""
+        with self._lock:
+            known = self._traces.get(text)
+        if known is None:
+            known = self.engine.trace(text)
+            with self._lock:
+                self._traces[text] = known
+                while len(self._traces) > TRACES_REMEMBERED:
+                    self._traces.popitem(last=False)
+        return known
 
     def compose(self, terms: Sequence[Term], k: int = 10, conversation: str | None = None) -> Hits:
         """The memories that fire some latents and not others, in the sparse mode; scores are activations times weights.
@@ -355,6 +377,10 @@ class MemoryBank:
         if not terms:
             raise CoreError("There is no latent to compose: give at least one.")
         return self.search(Query("", conversation, k, weighting="activation", terms=tuple(terms)))
+
+    def agreement(self, query: Query) -> list[Agreement]:
+        """How far the modes agree on a query: shared among the first k, Kendall's τ, what only one of two finds."""
+        return agreement(self.index(), query, self._asked(query))
 
     def flips(self, query: Query, memory_id: str) -> list[Flip]:
         """The smallest edits of one latent that bring a memory into the first k of the sparse mode, smallest first."""
@@ -413,7 +439,15 @@ class MemoryBank:
 
     def trace(self, memory_id: str) -> TokenTrace:
         """Every latent at every token of a memory, computed now."""
-        return self.engine.trace(self.memory(memory_id).text)
+        return self.trace_text(self.memory(memory_id).text)
+
+    def blind_spots(self, limit: int = 10) -> list[tuple[Memory, float]]:
+        """The memories whose tokens the dictionary reconstructs worst, with the FVU of each; none without codes."""
+        index = self.index()
+        left_out = index.codes.residual / np.maximum(index.codes.variance, 1e-12)
+        worst = np.argsort(-left_out, kind="stable")[:limit]
+        known = self.memories(index.ids[i] for i in worst)
+        return [(known[index.ids[i]], float(left_out[i])) for i in worst]
 
     def health(self) -> Health:
         """How well the dictionary fits this bank."""

@@ -157,6 +157,8 @@ class Query:
     """Latents added to those that the words fire, or taken away."""
     muted: tuple[int, ...] = ()
     """Latents of the words that do not count."""
+    masked: tuple[int, ...] = ()
+    """Tokens of the words whose activations do not count; the others are what they are in the whole text."""
     lexical: bool = False
     """Whether BM25 on words is ranked beside the three."""
 
@@ -231,7 +233,7 @@ class Share:
     memory_value: float
     """Strongest activation in the memory."""
     weight: float
-    """Inverse document frequency, the latent's weight in this bank."""
+    """The latent's weight: its inverse document frequency in this bank, times what was learnt of it."""
     query_token: Span
     memory_token: Span
     memory: str = ""

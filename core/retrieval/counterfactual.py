@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 
 import numpy as np
 
 from core.retrieval.index import Index
 from core.retrieval.order import order, ranks_of
+from core.retrieval.rank import score
 from core.retrieval.similarity import KERNEL, SPEAKS_FOR_ITSELF, context_of, query_vector, sparse_scores, weighting
-from core.types import Codes, Floats, Ints, Offsets, Query, Term
+from core.types import Codes, Floats, Ints, Mode, Offsets, Query, Term, TokenTrace
 
 
 def overlap_at_k(a: Floats, b: Floats, k: int) -> float:
@@ -24,6 +27,63 @@ def kendall_tau(a: Floats, b: Floats) -> float:
 
     tau = float(stats.kendalltau(a, b).statistic) if len(a) > 1 else 0.0
     return tau if np.isfinite(tau) else 0.0
+
+
+def without_tokens(codes: Codes, trace: TokenTrace, masked: Sequence[int]) -> Codes:
+    """A query's codes without what some of its tokens fire; its dense vector and its other tokens stay as they are.
+
+    codes: one row in one part. trace: of the same text.
+    """
+    token = np.repeat(np.arange(len(trace.token_start)), np.diff(trace.indptr))
+    kept = ~np.isin(token, masked)
+    token, latents, values = token[kept], trace.latents[kept], trace.values[kept]
+    ranked = np.lexsort((token, -values, latents))
+    first = np.flatnonzero(np.diff(latents[ranked], prepend=-1))
+    strongest = ranked[first]
+    sums = np.add.reduceat(values[ranked].astype(np.float64), first) if len(first) else np.zeros(0)
+    return replace(
+        codes,
+        indptr=np.asarray([0, len(first)], np.int64),
+        latents=latents[strongest].astype(np.int32),
+        max=values[strongest].astype(np.float32),
+        sum=sums.astype(np.float32),
+        peak=token[strongest].astype(np.int32),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """How two rankings of the same candidates relate."""
+
+    a: Mode
+    b: Mode
+    overlap: float
+    """Share of the first k that both have."""
+    tau: float
+    """Kendall's τ-b over all candidates."""
+    only_a: tuple[str, ...]
+    """Among the first k of the one alone, best first."""
+    only_b: tuple[str, ...]
+
+
+def agreement(index: Index, query: Query, codes: Codes) -> list[Agreement]:
+    """Every pair of modes that a query ranks."""
+    scored = score(index, query, codes)
+    firsts = {mode: order(values, query.k) for mode, values in scored.scores.items()}
+    found = []
+    for a, b in combinations(scored.scores, 2):
+        only_a, only_b = np.setdiff1d(firsts[a], firsts[b]), np.setdiff1d(firsts[b], firsts[a])
+        found.append(
+            Agreement(
+                a,
+                b,
+                overlap_at_k(scored.scores[a], scored.scores[b], query.k),
+                kendall_tau(scored.scores[a], scored.scores[b]),
+                tuple(index.ids[scored.rows[i]] for i in firsts[a] if i in only_a),
+                tuple(index.ids[scored.rows[i]] for i in firsts[b] if i in only_b),
+            )
+        )
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,7 +60,8 @@ def _shares(index: Index, query: Query, codes: Codes, row: int, factor: float, a
     latents, values = query_vector(index, query, codes)
     theirs = index.codes.take([row])
     q, m, shares = _best_part(latents, values, theirs, weighting(query.weighting).memory_values(index, theirs))
-    idf, text = inverse_document_frequency(index), index.texts[row]
+    weights = inverse_document_frequency(index) * index.weights(query.weighting)
+    text = index.texts[row]
     asked = {int(latent): i for i, latent in enumerate(codes.latents)}
     found = []
     for position, at, share in zip(q, m, shares, strict=True):
@@ -72,7 +73,7 @@ def _shares(index: Index, query: Query, codes: Codes, row: int, factor: float, a
                 factor * float(share),
                 0.0 if fired is None else float(codes.max[fired]),
                 float(theirs.max[at]),
-                float(idf[latent]),
+                float(weights[latent]),
                 NOWHERE if fired is None else span(query.text, codes, int(codes.peak[fired])),
                 span(text, theirs, int(theirs.peak[at])),
                 "" if row == about else index.ids[row],
