@@ -50,6 +50,8 @@ QUERIES_REMEMBERED = 1024
 TRACES_REMEMBERED = 256
 NEVER_STORED = ASSETS / "never-stored.txt"
 """Questions, ours, about things that hardly any bank holds."""
+NO_NAMES = {"", "user", "assistant", "system", "human", "ai", "agent", "bot"}
+"""Roles that nobody is called by."""
 
 
 class MemoryBank:
@@ -320,14 +322,22 @@ class MemoryBank:
 
         Measured on this bank, with queries that ship with the product; None where its weighting has no scale of fit.
         """
-        found = self._floor(self.index(), query)
+        found = self._floor(self.index(), query, query.conversation)
         return None if np.isnan(found) else found
 
-    def _floor(self, index: Index, query: Query) -> float:
-        texts = NEVER_STORED.read_text(encoding="utf-8").splitlines()
+    def _floor(self, index: Index, query: Query, conversation: str | None) -> float:
+        texts = self._never_stored(conversation)
         codes = self.store_queries(texts)
-        asked = replace(query, text="", k=1, terms=(), muted=(), criterion="top", threshold=None)
+        asked = replace(query, text="", k=1, terms=(), muted=(), masked=(), criterion="top", threshold=None)
         return index.derived(f"floor {asked}", lambda: floor(index, asked, texts, [codes[text] for text in texts]))
+
+    def _never_stored(self, conversation: str | None) -> list[str]:
+        """Questions about things that hardly any bank holds, asked about those who speak in it."""
+        with self._database.work() as cursor:
+            speakers = tables.speakers(cursor, conversation)
+        names = [name for name in speakers if name.casefold() not in NO_NAMES][:2] or ["I"]
+        forms = NEVER_STORED.read_text(encoding="utf-8").splitlines()
+        return [form.format(name=names[i % len(names)]) for i, form in enumerate(forms)]
 
     def explain(self, query: Query, memory_id: str) -> Explanation:
         """Why a memory was recalled: its sparse score as a sum over latents, with the tokens on both sides."""
@@ -412,7 +422,12 @@ class MemoryBank:
         yield Progress(0, len(asked), "encoding the questions")
         codes = self.store_queries([q.text for q in asked])
         found = yield from running.evaluate(
-            self.index(), asked, codes, self._encode_anew, settings, lambda part: self._floor(part, settings)
+            self.index(),
+            asked,
+            codes,
+            self._encode_anew,
+            settings,
+            lambda part: self._floor(part, settings, part.conversations[0]),
         )
         return replace(found, report=found.report | self._judged(settings, asked))
 

@@ -11,7 +11,7 @@ from core.retrieval.index import Index
 from core.retrieval.rank import fitting, score
 from core.types import Codes, Query
 
-REFUSED = 0.8
+REFUSED = 0.5
 """Share of queries for absent things that should be refused."""
 
 

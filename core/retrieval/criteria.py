@@ -57,7 +57,7 @@ def _within_budget(scores: Floats, lengths: Ints, characters: float) -> tuple[in
 
 CRITERIA: dict[str, Criterion] = {
     "top": Criterion("The k best", "k", None, 1, 1000, _first),
-    "study": Criterion("What stands out (the study’s)", "z", 2.5, 0, 10, _standing_out),
+    "study": Criterion("What stands out (the study’s)", "z", 2.0, 0, 10, _standing_out),
     "gap": Criterion("Above the largest gap", "at least", 1, 1, GAP_WITHIN, _before_the_gap),
     "budget": Criterion("A budget of characters", "characters", 5300, 1, 1_000_000, _within_budget),
     "fits": Criterion("The k best, if anything fits", "least fit", None, 0, 1, _first),

@@ -105,6 +105,16 @@ def find_memories(cursor: Cursor, text: str, conversation: str | None, limit: in
     )
 
 
+def speakers(cursor: Cursor, conversation: str | None) -> list[str]:
+    """Roles of a conversation, or of the whole bank: who speaks most often first."""
+    rows = cursor.execute(
+        """select role from memories where ?1::varchar is null or conversation = ?1
+           group by role order by count(*) desc, role""",
+        [conversation],
+    ).fetchall()
+    return [role for (role,) in rows]
+
+
 def around(cursor: Cursor, memory: Memory, radius: int) -> list[Memory]:
     """The memory and those said just before and after it in its conversation."""
     return _memories(
