@@ -322,10 +322,12 @@ class MemoryBank:
         return None if np.isnan(found) else found
 
     def _floor(self, index: Index, query: Query) -> float:
-        texts = NEVER_STORED.read_text(encoding="utf-8").splitlines()
-        codes = self.store_queries(texts)
         asked = replace(query, text="", k=1, terms=(), muted=(), criterion="top", threshold=None)
-        return index.derived(f"floor {asked}", lambda: floor(index, asked, texts, [codes[text] for text in texts]))
+        return index.derived(f"floor {asked}", lambda: floor(index, asked, self._never_stored()))
+
+    def _never_stored(self) -> dict[str, Codes]:
+        texts = NEVER_STORED.read_text(encoding="utf-8").splitlines()
+        return self.index().derived("never stored", lambda: self.store_queries(texts))
 
     def explain(self, query: Query, memory_id: str) -> Explanation:
         """Why a memory was recalled: its sparse score as a sum over latents, with the tokens on both sides."""
@@ -386,11 +388,12 @@ class MemoryBank:
         yield Progress(0, len(asked), "encoding the questions")
         codes = self.store_queries([q.text for q in asked])
         found = yield from running.evaluate(
-            self.index(), asked, codes, self._encode_anew, settings, lambda part: self._floor(part, settings)
+            self.index(), asked, codes, self.encode_anew, settings, lambda part: self._floor(part, settings)
         )
         return replace(found, report=found.report | self._judged(settings, asked))
 
-    def _encode_anew(self, text: str) -> Codes:
+    def encode_anew(self, text: str) -> Codes:
+        """The codes of a query, made by the engine in any case: to measure what that takes."""
         return self.engine.encode([text], query=True).merged()
 
     def _judged(self, settings: Query, asked: Sequence[Question]) -> dict[str, Any]:
@@ -456,7 +459,7 @@ class MemoryBank:
             "fingerprint": self.engine.fingerprint,
         }
         if query is not None:
-            stamp |= {"weighting": query.weighting, "fusion": query.fusion, "balance": query.balance}
+            stamp |= {name: getattr(query, name) for name in ("weighting", "fusion", "balance", "context")}
         return stamp
 
 
