@@ -326,18 +326,16 @@ class MemoryBank:
         return None if np.isnan(found) else found
 
     def _floor(self, index: Index, query: Query, conversation: str | None) -> float:
-        texts = self._never_stored(conversation)
-        codes = self.store_queries(texts)
         asked = replace(query, text="", k=1, terms=(), muted=(), masked=(), criterion="top", threshold=None)
-        return index.derived(f"floor {asked}", lambda: floor(index, asked, texts, [codes[text] for text in texts]))
+        return index.derived(f"floor {asked}", lambda: floor(index, asked, self._never_stored(conversation)))
 
-    def _never_stored(self, conversation: str | None) -> list[str]:
-        """Questions about things that hardly any bank holds, asked about those who speak in it."""
+    def _never_stored(self, conversation: str | None) -> dict[str, Codes]:
+        """Questions about things that hardly any bank holds, asked about those who speak in it, and their codes."""
         with self._database.work() as cursor:
             speakers = tables.speakers(cursor, conversation)
         names = [name for name in speakers if name.casefold() not in NO_NAMES][:2] or ["I"]
         forms = NEVER_STORED.read_text(encoding="utf-8").splitlines()
-        return [form.format(name=names[i % len(names)]) for i, form in enumerate(forms)]
+        return self.store_queries([form.format(name=names[i % len(names)]) for i, form in enumerate(forms)])
 
     def explain(self, query: Query, memory_id: str) -> Explanation:
         """Why a memory was recalled: its sparse score as a sum over latents, with the tokens on both sides."""
@@ -425,13 +423,14 @@ class MemoryBank:
             self.index(),
             asked,
             codes,
-            self._encode_anew,
+            self.encode_anew,
             settings,
             lambda part: self._floor(part, settings, part.conversations[0]),
         )
         return replace(found, report=found.report | self._judged(settings, asked))
 
-    def _encode_anew(self, text: str) -> Codes:
+    def encode_anew(self, text: str) -> Codes:
+        """The codes of a query, made by the engine in any case: to measure what that takes."""
         return self.engine.encode([text], query=True).merged()
 
     def _judged(self, settings: Query, asked: Sequence[Question]) -> dict[str, Any]:
@@ -505,7 +504,7 @@ class MemoryBank:
             "fingerprint": self.engine.fingerprint,
         }
         if query is not None:
-            stamp |= {"weighting": query.weighting, "fusion": query.fusion, "balance": query.balance}
+            stamp |= {name: getattr(query, name) for name in ("weighting", "fusion", "balance", "context")}
         return stamp
 
 

@@ -19,6 +19,9 @@ from core.types import Floats, Mode, Progress, Query, Question
 if TYPE_CHECKING:
     from core.bank import MemoryBank
 
+FOLDS = 10
+"""Parts that a cross-validation learns at most, each without some conversations."""
+
 
 class Learning:
     """One weight per latent: above 1 where sharing it tells more than its rarity says, below 1 where it tells less."""
@@ -85,26 +88,36 @@ class Learning:
     ) -> Generator[Progress, None, dict[str, Any]]:
         """What weights learnt on the bank's questions would give on dialogues they were not learnt from.
 
-        Each conversation in turn is asked with weights learnt on all the others.
+        Every conversation is asked with weights learnt on others alone: all others, where there are at most FOLDS
+        conversations (Stone 1974). settings: as for ``evaluate``; its weighting is the learnt one.
         """
         bank = self._bank
-        cases: list[running.Case] = []
-        timings: dict[Mode, list[float]] = {}
+        settings = replace(settings, weighting="learnt")
         asked = [q for q in bank.questions() if q.evidence and (categories is None or q.category in categories)]
         names = sorted({q.conversation for q in asked})
         if len(names) < 2:
-            raise CoreError(f"{bank.name} has questions on {len(names)} conversations: two are needed to hold one out.")
+            raise CoreError(
+                f"{bank.name} has questions on {'one conversation' if names else 'no conversation'}: "
+                "two are needed to hold one out."
+            )
         codes, index, prior = bank.store_queries([q.text for q in asked]), bank.index(), self.prior()
-        for done, held in enumerate(names):
-            others = [q for q in asked if q.conversation != held]
-            theta = finish(learning.learn(learning.by_conversation(index, others, codes), prior))
+        own = {name: [q for q in asked if q.conversation == name] for name in names}
+        lessons = {name: learning.by_conversation(index, own[name], codes) for name in names}
+        cases: list[running.Case] = []
+        timings: dict[Mode, list[float]] = {}
+        folds = min(FOLDS, len(names))
+        for fold in range(folds):
+            held = names[fold::folds]
+            others = [one for name in names if name not in held for one in lessons[name]]
+            theta = finish(learning.learn(others, prior))
             weighted = replace(index, learnt={"learnt": np.exp(theta)})
-            own = [q for q in asked if q.conversation == held]
-            found = finish(running.evaluate(weighted, own, codes, codes.__getitem__, settings))
+            questions = [q for name in held for q in own[name]]
+            found = finish(running.evaluate(weighted, questions, codes, bank.encode_anew, settings))
             cases += found.cases
-            timings |= found.timings
-            yield Progress(done + 1, len(names), f"{held} held out")
-        return {"held_out": names, **running.report(cases, timings)}
+            for mode, milliseconds in found.timings.items():
+                timings.setdefault(mode, []).extend(milliseconds)
+            yield Progress(fold + 1, folds, f"{', '.join(held[:3])}{' …' if len(held) > 3 else ''} held out")
+        return {"held_out": names, "folds": folds, **running.report(cases, timings)}
 
     def forget(self) -> None:
         """Drop the bank's own weights."""
@@ -114,7 +127,8 @@ class Learning:
     def prior(self) -> Floats:
         """float32 [m], logarithms to start from: those that came with the SAE, else zeros."""
         theta, _ = self._bank.engine.catalogue.learnt
-        return theta if len(theta) else np.zeros(self._bank.index().codes.n_latents, np.float32)
+        n_latents = self._bank.index().codes.n_latents
+        return theta if len(theta) == n_latents else np.zeros(n_latents, np.float32)
 
     def _own(self) -> tuple[Floats, tuple[str, ...]] | None:
         with self._bank.work() as cursor:

@@ -174,7 +174,7 @@ class Spread:
     mean: float
     sd: float
     line: float
-    """The least score that is recalled; ∞ where the criterion recalls nothing."""
+    """The score from which on memories are recalled; ∞ where no score would do."""
     recalled: int
     """Candidates that are recalled: those of rank 1 to this."""
 

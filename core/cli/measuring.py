@@ -6,7 +6,6 @@ import argparse
 import hashlib
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -69,9 +68,7 @@ def _evaluate(a: argparse.Namespace) -> Result:
     for warning in report["warnings"]:
         print(warning, file=sys.stderr)
     if a.cross_validate:
-        report["cross_validated"] = drawn(
-            bank.learning.cross_validate(replace(settings, weighting="learnt"), categories)
-        )
+        report["cross_validated"] = drawn(bank.learning.cross_validate(settings, categories))
     names = ("recall@5", "recall@10", "recall@20", "ndcg@10", "mrr")
     lines = [
         f"{report['n_questions']:,} questions   "

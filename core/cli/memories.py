@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import argparse
 import re
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from core.bank import MemoryBank
-from core.cli.shared import Commands, Result, drawn, positive, short, similarity
+from core.cli.shared import Commands, Result, asked_for, drawn, positive, short, similarity
 from core.demo import open_demo
 from core.encoding.engines import Engine, presets
 from core.errors import CoreError
 from core.readers import FORMATS
-from core.types import MODES, Explanation, Hits, ImportReport, Memory, Query, Term
+from core.types import MODES, Explanation, Hits, ImportReport, Memory, Term
 
 
 def register(commands: Commands) -> None:
@@ -68,7 +68,7 @@ def _import(a: argparse.Namespace) -> Result:
 
 def _search(a: argparse.Namespace) -> Result:
     bank = MemoryBank.open(a.bank, a.engine, create=False)
-    query = Query(a.text, a.conversation, a.k, a.weighting, a.fusion, lexical=a.mode == "lexical")
+    query = replace(asked_for(a, a.text), conversation=a.conversation, k=a.k, lexical=a.mode == "lexical")
     _known_conversation(bank, a.conversation)
     hits = bank.search(query)
     top = hits.top(a.mode)
@@ -93,6 +93,7 @@ def _search(a: argparse.Namespace) -> Result:
             lines.append(
                 f"{'':15}{share.share:7.2f}  latent {share.latent}: "
                 f"“{share.query_token.text}” → “{share.memory_token.text}”"
+                f"{f' in {share.memory}' if share.memory else ''}"
             )
     for flip in result.get("flips", []):
         term = flip["term"]

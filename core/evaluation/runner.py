@@ -64,6 +64,8 @@ def evaluate(
 ) -> Generator[Progress, None, Evaluation]:
     """Metrics of every mode over the questions that have evidence; each dialogue is an index of its own.
 
+    A question of no dialogue is asked of the whole index.
+
     codes: the query codes of every question's text. encode: makes them anew, for the latency alone.
     settings: the weighting and fusion to use; its text is ignored.
     floors: the least fit that counts in a dialogue; without it the criterion that asks for one is left out.
@@ -75,7 +77,7 @@ def evaluate(
     timed_every = max(1, len(asked) // TIMED_QUESTIONS)
     cases: list[Case] = []
     for conversation, group in groupby(asked, key=lambda q: q.conversation):
-        part = index.subset(conversation)
+        part = index.subset(conversation) if conversation else index
         rules = _rules(replace(settings, conversation=None, lexical=True), floors(part) if floors else None)
         for question in group:
             if len(cases) % timed_every == 0:

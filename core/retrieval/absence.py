@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -15,13 +15,14 @@ REFUSED = 0.5
 """Share of queries for absent things that should be refused."""
 
 
-def floor(index: Index, query: Query, texts: Sequence[str], codes: Sequence[Codes]) -> float:
+def floor(index: Index, query: Query, absent: Mapping[str, Codes]) -> float:
     """The fit that a share of never-stored queries do not reach among a query's candidates; nan without a scale.
 
-    texts, codes: queries for things that the bank most likely does not hold, one row in one part each.
+    absent: texts that the bank most likely holds no answer to, and their codes, one row in one part each.
     """
-    fits = [
-        fitting(index, asked, one, score(index, asked, one, ("sparse",)).scores["sparse"])
-        for asked, one in zip((replace(query, text=text, terms=(), muted=()) for text in texts), codes, strict=True)
-    ]
-    return float(np.quantile(fits, REFUSED)) if fits else float("nan")
+    fits = []
+    for text, codes in absent.items():
+        asked = replace(query, text=text, terms=(), muted=())
+        fits.append(fitting(index, asked, codes, score(index, asked, codes, ("sparse",)).scores["sparse"]))
+    known = [fit for fit in fits if not np.isnan(fit)]
+    return float(np.quantile(known, REFUSED)) if known else float("nan")

@@ -28,31 +28,36 @@ class Criterion:
     least: float
     most: float
     rule: Callable[[Floats, Ints, float], tuple[int, float]]
-    """(how many are recalled, the least score that is), given the candidates' scores, best first, their lengths in that
-    order, and the number."""
+    """(how many of the best are recalled, the score from which on), given the candidates' scores, at least one, their
+    lengths, and the number."""
 
 
-def _until(scores: Floats, n: int) -> tuple[int, float]:
-    return n, float(scores[n - 1]) if n else float("inf")
+def _down_to_the_last(best: Floats) -> tuple[int, float]:
+    return len(best), float(best[-1]) if len(best) else np.inf
 
 
 def _first(scores: Floats, _lengths: Ints, k: float) -> tuple[int, float]:
-    return _until(scores, min(int(k), len(scores)))
+    return _down_to_the_last(scores[order(scores, int(k))])
 
 
 def _standing_out(scores: Floats, _lengths: Ints, z: float) -> tuple[int, float]:
+    if scores.min() == scores.max():
+        return 0, np.inf
     line = float(scores.mean(dtype=np.float64) + z * scores.std(dtype=np.float64))
-    return int(np.count_nonzero(scores >= line)) if scores[0] > scores[-1] else 0, line
+    return int(np.count_nonzero(scores >= line)), line
 
 
 def _before_the_gap(scores: Floats, _lengths: Ints, least: float) -> tuple[int, float]:
-    steps = -np.diff(scores[:GAP_WITHIN])
-    start = min(int(least), len(scores)) - 1
-    return _until(scores, start + 1 + (int(steps[start:].argmax()) if len(steps) > start else 0))
+    best = scores[order(scores, GAP_WITHIN)]
+    n = min(int(least), len(best))
+    gaps = -np.diff(best)[n - 1 :]
+    return _down_to_the_last(best[: n + int(gaps.argmax())] if len(gaps) else best[:n])
 
 
 def _within_budget(scores: Floats, lengths: Ints, characters: float) -> tuple[int, float]:
-    return _until(scores, int(np.searchsorted(np.cumsum(lengths + 1, dtype=np.int64), characters, side="right")))
+    ranked = order(scores, int(characters // (lengths.min() + 1)))
+    filled = np.cumsum(lengths[ranked] + 1, dtype=np.int64)
+    return _down_to_the_last(scores[ranked[: np.searchsorted(filled, characters, side="right")]])
 
 
 CRITERIA: dict[str, Criterion] = {
@@ -77,7 +82,7 @@ def number(query: Query) -> float | None:
 
 
 def recalled(scores: Floats, lengths: Ints, query: Query, fit: float) -> tuple[int, float]:
-    """(how many of the candidates one mode recalls, the least score that is; ∞ where there is none).
+    """(how many of the candidates one mode recalls, the score from which on; ∞ where no score would do).
 
     The distribution that a score must stand out of is the candidates': those of the filtered conversation, or of the
     whole bank. lengths: characters of each candidate. fit: of the query, for the criterion that asks for it.
@@ -85,11 +90,10 @@ def recalled(scores: Floats, lengths: Ints, query: Query, fit: float) -> tuple[i
     value = number(query)
     if query.criterion == "fits" and value is not None:
         if fit < value:
-            return 0, float("inf")
+            return 0, np.inf
         value = None
     if not len(scores):
-        return 0, float("inf")
-    ranked = order(scores)
-    best = scores[ranked]
-    n, line = CRITERIA[query.criterion].rule(best, lengths[ranked], query.k if value is None else value)
-    return min(n, int(np.count_nonzero(best > 0))), line
+        return 0, np.inf
+    n, line = CRITERIA[query.criterion].rule(scores, lengths, query.k if value is None else value)
+    positive = scores[scores > 0]
+    return (n, line) if n <= len(positive) else (len(positive), float(positive.min(initial=np.inf)))

@@ -104,14 +104,15 @@ class Index:
     def surroundings(self, kernel: tuple[float, ...], long: int) -> sparse.csr_array:
         """float32 [n, n]: how much of its neighbours in the same session each memory (a row) takes.
 
-        kernel: weight of the memories one, two, … places away, before as after. long: tokens of a memory above which it
-        takes less, by the ratio. The diagonal is empty.
+        kernel: weight of the memories one, two, … places away among those that are encoded, before as after. long:
+        tokens of a memory above which it takes less, by the ratio. The diagonal is empty.
         """
 
         def make() -> sparse.csr_array:
+            known: dict[tuple[str, str], int] = {}
             names = zip(self.conversations, self.sessions, strict=True)
-            _, session = np.unique(["\x1f".join(pair) for pair in names] or [""], return_inverse=True)
-            order = np.lexsort((self.positions, session[: len(self)]))
+            session = np.fromiter((known.setdefault(name, len(known)) for name in names), np.int64, len(self))
+            order = np.lexsort((self.positions, session))
             spoken = (self.positions[order] != ALONE) & (np.asarray(self.conversations, object)[order] != "")
             near: list[tuple[Offsets, Offsets, Floats]] = []
             for distance, weight in enumerate(kernel, 1):

@@ -67,9 +67,12 @@ def rank(index: Index, query: Query, codes: Codes, also: tuple[str, ...] = ()) -
 
 
 def fitting(index: Index, query: Query, codes: Codes, sparse: Floats) -> float:
-    """The best sparse score over the largest that the query allows; nan where its weighting knows no such limit."""
+    """The best sparse score over the largest that a memory alone could have, at most 1; nan without such a limit.
+
+    What stands around a memory may lift it above that limit: it fits then as well as anything can.
+    """
     limit = weighting(query.weighting).limit(query_vector(index, query, codes)[1]) if len(index) else 0.0
-    return float(sparse.max(initial=0)) / limit if limit > 0 else float("nan")
+    return min(1.0, float(sparse.max(initial=0)) / limit) if limit > 0 else float("nan")
 
 
 def _spread(scores: Floats, count: int, line: float) -> Spread:

@@ -88,7 +88,9 @@ def _learnt_query(index: Index, codes: Codes) -> Floats:
 
 
 def _own_query(index: Index, codes: Codes) -> Floats:
-    return np.asarray(_saturated_query(index, codes) * index.weights("yours")[codes.latents], np.float32)
+    """The same with the bank's own weights, which start from those: until there are any, the same."""
+    name = "yours" if "yours" in index.learnt else "learnt"
+    return np.asarray(_saturated_query(index, codes) * index.weights(name)[codes.latents], np.float32)
 
 
 def _maxima(_index: Index, codes: Codes) -> Floats:
@@ -169,7 +171,7 @@ def sparse_scores(index: Index, query: Query, codes: Codes) -> Floats:
 
 def context_of(query: Query) -> float:
     """How much of the surroundings counts: a query of latents alone asks for what fires them, not what is near."""
-    return query.context if query.text else 0.0
+    return query.context if query.text.strip() else 0.0
 
 
 def own_scores(index: Index, query: Query, codes: Codes) -> Floats:

@@ -46,6 +46,8 @@ def learn_weights(
     turns = [turn for _, dialogue in held for turn in dialogue]
     common = _document_frequency(turns)
     asked = [(i, q) for i, turn in enumerate(turns) if rng.random() < ASKED and (q := _question(turn, common, rng))]
+    if not asked:
+        raise CoreError(f"The dialogue in {corpus} says too little to make questions of.")
     stored = yield from _encoded(engine, turns, False)
     codes = yield from _encoded(engine, [q for _, q in asked], True)
     ids = [f"{i:08}" for i in range(len(turns))]
