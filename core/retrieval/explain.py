@@ -12,6 +12,7 @@ from core.retrieval.similarity import (
     SPEAKS_FOR_ITSELF,
     context_of,
     inverse_document_frequency,
+    learnt_weights,
     query_vector,
     weighting,
 )
@@ -60,7 +61,7 @@ def _shares(index: Index, query: Query, codes: Codes, row: int, factor: float, a
     latents, values = query_vector(index, query, codes)
     theirs = index.codes.take([row])
     q, m, shares = _best_part(latents, values, theirs, weighting(query.weighting).memory_values(index, theirs))
-    weights = inverse_document_frequency(index) * index.weights(query.weighting)
+    weights = inverse_document_frequency(index) * learnt_weights(index, query.weighting)
     text = index.texts[row]
     asked = {int(latent): i for i, latent in enumerate(codes.latents)}
     found = []

@@ -82,15 +82,22 @@ def _saturated_query(index: Index, codes: Codes) -> Floats:
     return np.asarray(values, dtype=np.float32)
 
 
+def learnt_weights(index: Index, weighting: str) -> Floats:
+    """float32 [m], what a weighting multiplies each latent of the words by; ones where it uses nothing learnt.
+
+    A bank's own weights start from those that came with the SAE: until it has any, these stand for them.
+    """
+    if weighting not in ("learnt", "yours"):
+        return index.weights("")
+    return index.weights("yours" if weighting == "yours" and "yours" in index.learnt else "learnt")
+
+
 def _learnt_query(index: Index, codes: Codes) -> Floats:
-    """The same, times the weight that was learnt for each latent; 1 where none was."""
-    return np.asarray(_saturated_query(index, codes) * index.weights("learnt")[codes.latents], np.float32)
+    return np.asarray(_saturated_query(index, codes) * learnt_weights(index, "learnt")[codes.latents], np.float32)
 
 
 def _own_query(index: Index, codes: Codes) -> Floats:
-    """The same with the bank's own weights, which start from those: until there are any, the same."""
-    name = "yours" if "yours" in index.learnt else "learnt"
-    return np.asarray(_saturated_query(index, codes) * index.weights(name)[codes.latents], np.float32)
+    return np.asarray(_saturated_query(index, codes) * learnt_weights(index, "yours")[codes.latents], np.float32)
 
 
 def _maxima(_index: Index, codes: Codes) -> Floats:

@@ -52,7 +52,7 @@ INSIDE = {
     "import": {"source", "line", "field", "reason"},
     "search": {
         "text", "conversation", "k", "weighting", "fusion", "balance", "context", "criterion", "threshold", "terms",
-        "muted", "lexical", "id", "scores", "ranks", "shares",
+        "muted", "masked", "lexical", "id", "scores", "ranks", "shares",
     },
     "memory": {"latent", "max", "sum", "token", "start", "end"},
     "info": {
@@ -159,7 +159,7 @@ def test_search(call: Callable[..., Any], bank: Path, mode: str) -> None:
     assert set(found) == SCHEMA["search"]
     assert found["query"] == {
         "text": "the frozen lake", "conversation": None, "k": 3, "weighting": "learnt", "fusion": "scaled",
-        "balance": 0.25, "context": 0.25, "criterion": "top", "threshold": None, "terms": [], "muted": [],
+        "balance": 0.25, "context": 0.25, "criterion": "top", "threshold": None, "terms": [], "muted": [], "masked": [],
         "lexical": mode == "lexical",
     }  # fmt: skip
     assert (found["mode"], found["n_candidates"]) == (mode, 8)
