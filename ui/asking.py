@@ -88,6 +88,7 @@ def query_form(bank: MemoryBank) -> Query:
         )  # fmt: skip
         lexical = st.toggle("Show a column for words (BM25)", key="lexical", persist_state="session")
     terms, muted = tray.known(bank)
+    tray.words(bank, text.strip())  # forgets what a link masks beyond the words
     return Query(
         text=text.strip(),
         conversation=conversation,

@@ -176,7 +176,7 @@ PAGES: dict[str, tuple[Field, ...]] = {
         Field("balance", _share("weight of the dense side"), lambda: DEFAULTS.balance),
         Field("context", _share("share of the neighbouring turns", MOST_CONTEXT), lambda: DEFAULTS.context),
         Field("criterion", _one_of("criterion", lambda: CRITERIA), lambda: DEFAULTS.criterion),
-        Field("threshold", _threshold, lambda: None),
+        Field("threshold", _threshold, lambda: None, lambda number: "" if number is None else f"{number:g}"),
         Field("lexical", _switch("lexical"), lambda: False),
         MEMORY,
         LATENT,
