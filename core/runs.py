@@ -230,8 +230,9 @@ def is_missed(case: Case, mode: Mode) -> bool:
 
 
 def _run(row: Mapping[str, Any]) -> Run:
-    settings = row["settings"]
-    terms = tuple(Term(**term) for term in settings["terms"])
+    settings: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in row["settings"].items()
+    }
+    settings["terms"] = tuple(Term(**term) for term in settings["terms"])
     categories = None if row["categories"] is None else tuple(row["categories"])
-    given = {**settings, "terms": terms, "muted": tuple(settings["muted"])}
-    return Run(**{**row, "settings": Query(**given), "categories": categories})
+    return Run(**{**row, "settings": Query(**settings), "categories": categories})

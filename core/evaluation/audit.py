@@ -52,7 +52,8 @@ def audit(fires: csr_array, a: NDArray[np.bool_], b: NDArray[np.bool_]) -> Audit
     margins = (n_a + n_b, ya + yb, n_a)
     tail = np.minimum(hypergeom.cdf(ya, *margins), hypergeom.sf(ya - 1, *margins))
     q = false_discovery_control(np.clip(2 * tail, 0, 1)) if len(latents) else np.zeros(0)
-    order = np.lexsort((latents, -np.sign(odds) * np.maximum(np.abs(odds) - Z * error, 0), -np.sign(odds)))
+    side = np.sign(odds)
+    order = np.lexsort((latents, -side * np.maximum(np.abs(odds) - Z * error, 0), side * q, -side))
     return Audit(
         n_a, n_b, latents[order].astype(np.int32), ya[order].astype(np.int32), yb[order].astype(np.int32),
         odds[order], (odds - Z * error)[order], (odds + Z * error)[order], q[order],
