@@ -60,17 +60,21 @@ def _said(name: str, known: dict[str, dict[str, int]]) -> str:
 def _ask(bank: MemoryBank, source: str, counts: dict[str, int]) -> None:
     job = banks.jobs().get(key(bank))
     busy = job is not None and job.running
-    categories = st.multiselect(
+    st.multiselect(
         "Categories", sorted(counts), format_func=lambda c: f"{c or 'none'} ({counts[c]:,})", placeholder="all",
-        key=f"evaluate_categories_{bank.name}_{source}", width=300, disabled=not counts,
+        key=_categories_key(bank, source), width=300, disabled=not counts,
     )  # fmt: skip
     with st.popover("How it is scored"):
-        settings = asking.scoring(bank)
-    name = st.text_input("Name of the run", key="evaluate_name", placeholder="optional", width=190)
+        asking.scoring(bank)
+    st.text_input("Name of the run", key="evaluate_name", placeholder="optional", width=190)
     st.button(
         "Run", type="primary", icon=":material/play_arrow:", disabled=busy or not counts, on_click=start,
-        args=(bank, settings, categories or None, name, source),
+        args=(bank, source),
     )  # fmt: skip
+
+
+def _categories_key(bank: MemoryBank, source: str) -> str:
+    return f"evaluate_categories_{bank.name}_{source}"
 
 
 def _upload() -> None:
@@ -113,11 +117,14 @@ def use(name: str) -> None:
 # --- the running task -------------------------------------------------------------------------------------------------
 
 
-def start(bank: MemoryBank, settings: Query, categories: Sequence[str] | None, name: str, source: str) -> None:
+def start(bank: MemoryBank, source: str) -> None:
+    """Begin to ask what the form names, in the background."""
+    state = st.session_state
+    settings = Query("", **{field.key: state[field.key] for field in link.SCORING})
     with parts.kept_problem():
-        task = bank.runs.run(settings, categories, name, source)
+        task = bank.runs.run(settings, state[_categories_key(bank, source)] or None, state["evaluate_name"], source)
         banks.jobs().start(key(bank), f"{RUNNING}{bank.name}", task)
-        st.session_state["evaluate_name"] = ""
+        state["evaluate_name"] = ""
 
 
 def start_muting(bank: MemoryBank, run: str) -> None:
