@@ -26,6 +26,7 @@ from core.retrieval.absence import floor
 from core.retrieval.counterfactual import Agreement, Flip, agreement, minimal_flips, without_tokens
 from core.retrieval.index import Index
 from core.retrieval.rank import rank
+from core.runs import Runs
 from core.settings import ASSETS
 from core.store import Database, tables
 from core.types import (
@@ -93,9 +94,9 @@ class MemoryBank:
         """A cursor of the bank's file, for the store's functions."""
         return self._database.work()
 
-    def write(self) -> AbstractContextManager[Any]:
-        """The same as one transaction."""
-        return self._database.write()
+    def write(self, new_version: bool = True) -> AbstractContextManager[Any]:
+        """The same as one transaction; new_version: False for what changes no result."""
+        return self._database.write(new_version)
 
     @property
     def latents(self) -> Latents:
@@ -106,6 +107,11 @@ class MemoryBank:
     def learning(self) -> Learning:
         """Weights of latents learnt from questions and the memories that answer them."""
         return Learning(self)
+
+    @property
+    def runs(self) -> Runs:
+        """Evaluations of the bank: run, kept, compared, and looked into."""
+        return Runs(self)
 
     # --- what is in it ------------------------------------------------------------------------------------------------
 

@@ -61,31 +61,7 @@ def query_form(bank: MemoryBank) -> Query:
         )  # fmt: skip
     with row, st.popover("How it is scored"):
         threshold = threshold_input(criterion)
-        weightings = [w for w in WEIGHTINGS if w != "yours" or w in bank.index().learnt]
-        if st.session_state.get("weighting") not in weightings:
-            link.note("This bank has learnt no weights of its own; those that came with the dictionary are used.")
-            st.session_state["weighting"] = link.DEFAULTS.weighting
-        weighting = st.selectbox(
-            "Sparse score",
-            weightings,
-            format_func=lambda w: WEIGHTINGS[w].label,
-            key="weighting",
-            persist_state="session",
-        )
-        st.caption(WEIGHTING_HELP.get(weighting, ""))
-        context = st.slider(
-            "Share of the neighbouring turns", 0.0, link.MOST_CONTEXT, step=0.05, key="context",
-            persist_state="session", help="Part of the sparse scores of the memories said just before and after, in "
-            "the same session, is added to a memory's own. Long memories take less of it.",
-        )  # fmt: skip
-        fusion = st.selectbox(
-            "Combined score", list(FUSIONS), format_func=lambda f: FUSIONS[f][0], key="fusion", persist_state="session"
-        )
-        st.caption(FUSION_HELP.get(fusion, ""))
-        balance = st.slider(
-            "Weight of the dense side, the sparse side being 1", 0.0, 1.0, step=0.05, key="balance",
-            persist_state="session", disabled=fusion == "study", help="The study's own rule has no weights.",
-        )  # fmt: skip
+        scored = scoring(bank)
         lexical = st.toggle("Show a column for words (BM25)", key="lexical", persist_state="session")
     terms, muted = tray.known(bank)
     tray.words(bank, text.strip())  # forgets what a link masks beyond the words
@@ -93,10 +69,10 @@ def query_form(bank: MemoryBank) -> Query:
         text=text.strip(),
         conversation=conversation,
         k=int(k),
-        weighting=weighting,
-        fusion=fusion,
-        balance=float(balance),
-        context=float(context),
+        weighting=scored.weighting,
+        fusion=scored.fusion,
+        balance=scored.balance,
+        context=scored.context,
         criterion=criterion,
         threshold=threshold,
         terms=terms,
@@ -104,6 +80,36 @@ def query_form(bank: MemoryBank) -> Query:
         masked=tuple(tray.masked()),
         lexical=lexical,
     )
+
+
+def scoring(bank: MemoryBank) -> Query:
+    """How scores are made: the widgets, and their values in a query without words."""
+    weightings = [w for w in WEIGHTINGS if w != "yours" or w in bank.index().learnt]
+    if st.session_state.get("weighting") not in weightings:
+        link.note("This bank has learnt no weights of its own; those that came with the dictionary are used.")
+        st.session_state["weighting"] = link.DEFAULTS.weighting
+    weighting = st.selectbox(
+        "Sparse score",
+        weightings,
+        format_func=lambda w: WEIGHTINGS[w].label,
+        key="weighting",
+        persist_state="session",
+    )
+    st.caption(WEIGHTING_HELP.get(weighting, ""))
+    context = st.slider(
+        "Share of the neighbouring turns", 0.0, link.MOST_CONTEXT, step=0.05, key="context",
+        persist_state="session", help="Part of the sparse scores of the memories said just before and after, in "
+        "the same session, is added to a memory's own. Long memories take less of it.",
+    )  # fmt: skip
+    fusion = st.selectbox(
+        "Combined score", list(FUSIONS), format_func=lambda f: FUSIONS[f][0], key="fusion", persist_state="session"
+    )
+    st.caption(FUSION_HELP.get(fusion, ""))
+    balance = st.slider(
+        "Weight of the dense side, the sparse side being 1", 0.0, 1.0, step=0.05, key="balance",
+        persist_state="session", disabled=fusion == "study", help="The study's own rule has no weights.",
+    )  # fmt: skip
+    return Query("", weighting=weighting, fusion=fusion, balance=float(balance), context=float(context))
 
 
 def forget_threshold() -> None:

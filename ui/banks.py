@@ -22,11 +22,16 @@ from core import (
     Hits,
     Memory,
     MemoryBank,
+    Mode,
     Query,
     TokenTrace,
     data_folder,
     open_demo,
 )
+from core.evaluation.audit import Audit
+from core.evaluation.comparison import Comparison
+from core.evaluation.runner import Case
+from core.runs import Confusion
 from core.types import Label, LatentInfo, Pair
 from ui.jobs import Job, Jobs
 from ui.warm import Warmer
@@ -97,13 +102,18 @@ def current() -> MemoryBank:
     name = st.session_state.get("bank", DEMO)
     path = known().get(name)
     if name == DEMO:
-        return _open(str(_demo_path()))
+        return _open(str(demo_path()))
     if path is None:
         raise CoreError(f"There is no bank called “{name}” any more. Choose another one in the sidebar.")
     return _open(str(path))
 
 
-def _demo_path() -> Path:
+def named(name: str) -> MemoryBank:
+    """A bank that this session knows."""
+    return _open(str(known()[name]))
+
+
+def demo_path() -> Path:
     """The demo's file, made again where somebody deleted it."""
     if not _demo().exists():
         _demo.clear()
@@ -311,6 +321,68 @@ def pair(bank: MemoryBank, a: str, b: str) -> Pair:
 @st.cache_data(max_entries=64, show_spinner=False)
 def _pair(fingerprint: str, a: str, b: str, _bank: MemoryBank) -> Pair:
     return _bank.latents.pair(a, b)
+
+
+def run_sources(bank: MemoryBank) -> dict[str, dict[str, int]]:
+    """Questions with evidence by category, for each place they come from."""
+    return _run_sources(str(bank.path), bank.version, bank)
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def _run_sources(path: str, version: int, _bank: MemoryBank) -> dict[str, dict[str, int]]:
+    return {name: dict(counts) for name, counts in _bank.runs.sources().items()}
+
+
+def run_cases(bank: MemoryBank, run: str) -> tuple[Case, ...]:
+    """The questions of a run, which never change."""
+    return _run_cases(str(bank.path), run, bank)
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def _run_cases(path: str, run: str, _bank: MemoryBank) -> tuple[Case, ...]:
+    return _bank.runs.cases(run)
+
+
+def run_comparison(bank: MemoryBank, before: str, after: str) -> Comparison:
+    return _run_comparison(str(bank.path), before, after, bank)
+
+
+@st.cache_data(max_entries=32, show_spinner="Comparing question by question")
+def _run_comparison(path: str, before: str, after: str, _bank: MemoryBank) -> Comparison:
+    return _bank.runs.compare(before, after)
+
+
+def run_audit(bank: MemoryBank, run: str, mode: Mode) -> Audit:
+    return _run_audit(str(bank.path), bank.version, run, mode, bank)
+
+
+@st.cache_data(max_entries=32, show_spinner="Counting which questions fire which latents")
+def _run_audit(path: str, version: int, run: str, mode: Mode, _bank: MemoryBank) -> Audit:
+    return _bank.runs.audit(run, mode)
+
+
+def run_standing(
+    bank: MemoryBank, run: str, question: str, ids: tuple[str, ...]
+) -> dict[Mode, dict[str, tuple[int, float]]]:
+    return _run_standing(str(bank.path), bank.version, run, question, ids, bank)
+
+
+@st.cache_data(max_entries=256, show_spinner=False)
+def _run_standing(
+    path: str, version: int, run: str, question: str, ids: tuple[str, ...], _bank: MemoryBank
+) -> dict[Mode, dict[str, tuple[int, float]]]:
+    return _bank.runs.standing(run, question, ids)
+
+
+def run_confusion(bank: MemoryBank, run: str, question: str, wrong: str, right: str) -> Confusion:
+    return _run_confusion(str(bank.path), bank.version, run, question, wrong, right, bank)
+
+
+@st.cache_data(max_entries=256, show_spinner=False)
+def _run_confusion(
+    path: str, version: int, run: str, question: str, wrong: str, right: str, _bank: MemoryBank
+) -> Confusion:
+    return _bank.runs.confusion(run, question, wrong, right)
 
 
 def job(bank: MemoryBank) -> Job | None:

@@ -15,5 +15,8 @@ MODE_COLOURS: dict[Mode, str] = {
 ACTIVATION = MODE_COLOURS["sparse"]
 """The end of the one ramp that activations are drawn in; it starts at the surface."""
 
+PLUS, MINUS = "#009E73", "#D55E00"
+"""More and less: weights of terms, and the two sides of a contrast."""
+
 STATE_COLOURS = {"ready": "#009E73", "busy": "#E69F00", "cold": "#8A8A8A", "missing": "#D55E00"}
 """The dot beside the engine's name."""

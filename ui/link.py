@@ -15,7 +15,7 @@ from urllib.parse import urlencode, urlsplit, urlunsplit
 
 import streamlit as st
 
-from core import CRITERIA, DEMO_QUERY, FUSIONS, WEIGHTINGS, Query
+from core import CRITERIA, DEMO_QUERY, FUSIONS, MODES, WEIGHTINGS, Query
 from ui import banks
 
 SECONDS_A_STALE_ADDRESS_MAY_ARRIVE = 3.0
@@ -165,16 +165,25 @@ PAIR = (
     "and wireless charging pad, when I'm traveling.",
 )
 """What the microscope opens with: nearly no word in common."""
+SCORING = (
+    Field("weighting", _one_of("weighting", lambda: WEIGHTINGS), lambda: DEFAULTS.weighting),
+    Field("fusion", _one_of("combination", lambda: FUSIONS), lambda: DEFAULTS.fusion),
+    Field("balance", _share("weight of the dense side"), lambda: DEFAULTS.balance),
+    Field("context", _share("share of the neighbouring turns", MOST_CONTEXT), lambda: DEFAULTS.context),
+)
+RUN_VIEWS = {
+    "misses": "Missed questions",
+    "compare": "Compare two runs",
+    "faithfulness": "Are the reasons true?",
+    "latents": "Latents of the misses",
+}
 PAGES: dict[str, tuple[Field, ...]] = {
     "recall": (
         BANK,
         Field("recall_text", _text, first_question),
         CONVERSATION,
         Field("recall_k", _number("k", 1, MOST_HITS), lambda: DEFAULTS.k),
-        Field("weighting", _one_of("weighting", lambda: WEIGHTINGS), lambda: DEFAULTS.weighting),
-        Field("fusion", _one_of("combination", lambda: FUSIONS), lambda: DEFAULTS.fusion),
-        Field("balance", _share("weight of the dense side"), lambda: DEFAULTS.balance),
-        Field("context", _share("share of the neighbouring turns", MOST_CONTEXT), lambda: DEFAULTS.context),
+        *SCORING,
         Field("criterion", _one_of("criterion", lambda: CRITERIA), lambda: DEFAULTS.criterion),
         Field("threshold", _threshold, lambda: None, lambda number: "" if number is None else f"{number:g}"),
         Field("lexical", _switch("lexical"), lambda: False),
@@ -208,6 +217,20 @@ PAGES: dict[str, tuple[Field, ...]] = {
         Field("memory_find", _text, lambda: ""),
         CONVERSATION,
         Field("memory_near", _one_of("list of neighbours", lambda: NEIGHBOURS), lambda: "dense"),
+    ),
+    "evaluate": (
+        BANK,
+        Field("run", _text, lambda: ""),
+        Field("run_criterion", _one_of("criterion", lambda: CRITERIA), lambda: "study"),
+        Field("run_view", _one_of("view", lambda: RUN_VIEWS), lambda: "misses"),
+        Field("run_mode", _one_of("mode", lambda: MODES), lambda: "combined"),
+        Field("run_category", _text, lambda: ""),
+        Field("run_question", _text, lambda: ""),
+        Field("run_wrong", _text, lambda: ""),
+        Field("run_right", _text, lambda: ""),
+        Field("run_other", _text, lambda: ""),
+        LATENT,
+        *SCORING,
     ),
     "library": (BANK,),
 }
@@ -308,6 +331,15 @@ def open_latent(latent: int) -> None:
     """From a callback: show one latent on its page."""
     st.session_state.update(latent=int(latent), latents_view="dictionary")
     go("latents")
+
+
+def ask(text: str, conversation: str, memory: str, settings: Query) -> None:
+    """From a callback: ask something on Recall, and look at one memory of the answer."""
+    scored = {field.key: getattr(settings, field.key) for field in SCORING}
+    st.session_state.update(
+        recall_text=text, conversation=conversation, memory=memory, latent=None, masked=[], **scored
+    )
+    go("recall")
 
 
 def open_memory(memory: str, latent: int | None = None) -> None:

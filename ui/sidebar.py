@@ -48,6 +48,7 @@ def bank_changed() -> None:
     """What was chosen in one bank does not exist in the next."""
     state = st.session_state
     state.update(memory=None, latent=None, token=None, conversation="")
+    state.update(dict.fromkeys(("run", "run_category", "run_question", "run_wrong", "run_right", "run_other"), ""))
     if state.get("recall_text", "") in ("", DEMO_QUERY):
         state["recall_text"] = link.first_question()
 

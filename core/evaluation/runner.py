@@ -25,6 +25,8 @@ BUDGETS = (2200, 5300, 10500)
 TIMED_QUESTIONS = 50
 KEPT = 10
 """Ids of each mode that a case keeps."""
+STEP = 10
+"""Questions between two looks at the progress, within a dialogue."""
 JUDGED = {"recall@10": "recall@10", "ndcg@10": "ndcg@10", "within_5300_chars": "within 5300"}
 """Figures that get intervals, and what a question's measures call them."""
 EVALUATED: tuple[Mode, ...] = ("dense", "sparse", "combined", "lexical")
@@ -68,7 +70,7 @@ def evaluate(
 
     codes: the query codes of every question's text. encode: makes them anew, for the latency alone.
     settings: the weighting and fusion to use; its text is ignored.
-    floors: the least fit that counts in a dialogue; without it the criterion that asks for one is left out.
+    floors: the least fit that counts in a dialogue; without one (nan) the criterion that asks for it is left out.
     """
     asked = sorted((q for q in questions if q.evidence), key=lambda q: (q.conversation, q.id))
     if not asked:
@@ -84,6 +86,8 @@ def evaluate(
                 for mode, milliseconds in _timed(part, replace(rules["top"], text=question.text), encode).items():
                     timings[mode].append(milliseconds)
             cases.append(_case(part, question, codes[question.text], rules))
+            if len(cases) % STEP == 0:
+                yield Progress(len(cases), len(asked), f"{conversation}: {len(part)} memories")
         yield Progress(len(cases), len(asked), f"{conversation}: {len(part)} memories")
     return Evaluation(report(cases, timings), tuple(cases), timings)
 
@@ -91,7 +95,7 @@ def evaluate(
 def _rules(settings: Query, floor: float | None) -> dict[str, Query]:
     """The settings under every criterion, with its usual number."""
     rules = {name: replace(settings, criterion=name, threshold=None) for name in CRITERIA}
-    if floor is None:
+    if floor is None or np.isnan(floor):
         del rules["fits"]
         return rules
     return rules | {"fits": replace(rules["fits"], threshold=floor)}
@@ -166,6 +170,7 @@ def _precision(cases: Sequence[Case], mode: Mode, criterion: str, seconds: np.nd
     characters = np.asarray([n for _, n in found])
     return {
         "context_precision": round(float(np.mean([complete for complete, _ in found])), 4),
+        "interval": intervals.of_mean([complete for complete, _ in found]),
         "context_chars": {"mean": round(float(characters.mean()), 1), "sd": round(float(characters.std()), 1)},
         "latency_s": {"mean": round(float(seconds.mean()), 4), "sd": round(float(seconds.std()), 4)},
     }

@@ -93,6 +93,22 @@ def _best_part(latents: Ints, values: Floats, memory: Codes, theirs: Floats) -> 
     return max(found, key=lambda f: float(f[-1].sum()))
 
 
+def shares_by_latent(index: Index, query: Query, codes: Codes, row: int) -> tuple[Ints, Floats]:
+    """(latents, shares) of one memory's sparse score, largest first; what surrounds it counts under the same latents.
+
+    codes: the query's, one row in one part.
+    """
+    latents, values = query_vector(index, query, codes)
+    total = np.zeros(len(latents), np.float32)
+    for near, factor in _sources(index, query, row):
+        theirs = index.codes.take([near])
+        q, _, shares = _best_part(latents, values, theirs, weighting(query.weighting).memory_values(index, theirs))
+        total[q] += np.float32(factor) * shares
+    order = np.argsort(-total, kind="stable")
+    order = order[total[order] != 0]
+    return latents[order], total[order]
+
+
 def span(text: str, codes: Codes, token: int) -> Span:
     """The words of one token of a one-text code."""
     start, end = int(codes.token_start[token]), int(codes.token_end[token])

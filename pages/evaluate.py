@@ -1,0 +1,66 @@
+"""How often does the evidence come back? The study's table with ours beside it, then curves, then the misses."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from core import MemoryBank
+from ui import banks, evaluation, frame, link, misses, parts, proofs, results
+
+
+def known_latent(bank: MemoryBank) -> int | None:
+    """The latent of the link, where this dictionary has it."""
+    latent, n = st.session_state.get("latent"), bank.latents.n
+    if latent is None or latent < n:
+        return latent
+    link.note(f"Latent {latent} does not exist: this dictionary has {n:,} (0–{n - 1}).")
+    st.session_state["latent"] = None
+    return None
+
+
+def draw(page: frame.Body) -> None:
+    bank = page.bank
+    parts.told_problem()
+    evaluation.form(bank)
+    evaluation.progress(bank)
+    runs = bank.runs.list()
+    if not runs:
+        st.write(
+            "Nothing was measured here yet. Run asks every question of its own dialogue and looks where the memories "
+            "that answer it are ranked."
+        )
+        return
+    run = evaluation.head(bank, runs)
+    cases = banks.run_cases(bank, run.id)
+    results.table(run)
+    results.curves(cases, run)
+    results.gains(run)
+    view = st.segmented_control(
+        "Look closer", list(link.RUN_VIEWS), format_func=lambda name: link.RUN_VIEWS[name], key="run_view",
+        persist_state="session", required=True, label_visibility="collapsed",
+    )  # fmt: skip
+    latent = known_latent(bank)
+    page.export("figures", lambda: results.figure_rows(run))
+    page.export("criteria", lambda: results.criterion_rows(run))
+    page.export("questions", lambda: results.case_rows(run, cases))
+    page.python = evaluation.python(bank, run)
+    if view == "misses":
+        misses.draw(bank, run, cases, latent)
+    elif view == "compare":
+        compared = proofs.compare(bank, run, runs)
+        if compared is not None:
+            other = st.session_state["run_other"]
+            page.export("gains", lambda: proofs.difference_rows(compared, other, run.id))
+    elif view == "faithfulness":
+        proofs.faithfulness(bank, run)
+    else:
+        found = proofs.audit(bank, run, latent)
+        if found is not None:
+            everything = range(len(found.latents))
+            names = banks.labels(bank, found.latents)
+            page.export("latents", lambda: proofs.audit_rows(found, everything, names))
+
+
+frame.enter()
+with frame.body("evaluate") as body:
+    draw(body)

@@ -1,0 +1,266 @@
+"""Runs on the page: what is asked and how, the running task, which run is shown, and its end."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import UTC
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from core import WEIGHTINGS, CoreError, MemoryBank, Query
+from core.runs import QUESTIONS, Run
+from ui import asking, banks, imports, link, parts, sidebar
+from ui.jobs import Job, duration
+
+DEMO, FILE = "the demo", "a file"
+"""Data that is not in this bank."""
+DATA = {QUESTIONS: "this bank’s questions", DEMO: "the demo dialogue", FILE: "a LoCoMo or LongMemEval file"}
+DEFAULTS = Query("")
+RUNNING, MUTING = "Asking the questions of ", "Muting explanations in "
+
+
+def key(bank: MemoryBank) -> str:
+    """Beside the bank's import, which is a job of its own."""
+    return f"{bank.path} evaluate"
+
+
+# --- what is asked ----------------------------------------------------------------------------------------------------
+
+
+def form(bank: MemoryBank) -> None:
+    """Data, categories, scoring, Run; or how to get at data that lies elsewhere."""
+    known = banks.run_sources(bank)
+    offered = [*known, *([] if bank.path == banks.demo_path() else [DEMO]), FILE]
+    with st.container(horizontal=True, vertical_alignment="bottom", key="evaluate_row"):
+        source = st.selectbox(
+            "Ask", offered, format_func=lambda name: _said(name, known), key=f"evaluate_data_{bank.name}", width=290
+        )
+        if source in known:
+            _ask(bank, source, known[source])
+    if source == DEMO:
+        st.write("The demo is a bank of its own, with questions about a dialogue whose evidence is known.")
+        st.button("Open the demo", type="primary", icon=":material/auto_awesome:", on_click=use, args=(banks.DEMO,))
+    elif source == FILE:
+        _upload()
+    elif not known[source]:
+        st.write(
+            "This bank has no questions whose evidence is known. Choose the demo dialogue, or a benchmark file, which "
+            "becomes a bank of its own."
+        )
+
+
+def _said(name: str, known: dict[str, dict[str, int]]) -> str:
+    n = f" ({sum(known[name].values()):,})" if name in known else ""
+    return f"{DATA.get(name, name)}{n}"
+
+
+def _ask(bank: MemoryBank, source: str, counts: dict[str, int]) -> None:
+    job = banks.jobs().get(key(bank))
+    busy = job is not None and job.running
+    st.multiselect(
+        "Categories", sorted(counts), format_func=lambda c: f"{c or 'none'} ({counts[c]:,})", placeholder="all",
+        key=_categories_key(bank, source), width=300, disabled=not counts,
+    )  # fmt: skip
+    with st.popover("How it is scored"):
+        asking.scoring(bank)
+    st.text_input("Name of the run", key="evaluate_name", placeholder="optional", width=190)
+    st.button(
+        "Run", type="primary", icon=":material/play_arrow:", disabled=busy or not counts, on_click=start,
+        args=(bank, source),
+    )  # fmt: skip
+
+
+def _categories_key(bank: MemoryBank, source: str) -> str:
+    return f"evaluate_categories_{bank.name}_{source}"
+
+
+def _upload() -> None:
+    st.write("The file becomes a bank of its own, with its questions; then this page asks them.")
+    upload_key = f"evaluate_upload_{st.session_state.get('evaluate_uploads', 0)}"
+    st.file_uploader("LoCoMo or LongMemEval, as JSON", type=["json", "jsonl", "gz"], key=upload_key)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.button("Make a bank of it", type="primary", icon=":material/upload_file:", on_click=take, args=(upload_key,))
+        st.button("A file that lies on this machine: Library", type="tertiary", on_click=link.go, args=("library",))
+
+
+def take(upload_key: str) -> None:
+    """An uploaded file becomes a new bank, and that the current one."""
+    file = st.session_state.get(upload_key)
+    with parts.kept_problem():
+        if file is None:
+            raise CoreError("Choose a file first.")
+        scratch = imports.uploaded([file])
+        stored = next(scratch.glob("*/*"))
+        name = banks.create(_free_name(stored))
+        bank = banks.named(name)
+        banks.jobs().start(str(bank.path), f"Importing into {name}", imports.reading(bank, [stored], "auto", scratch))
+        st.session_state["evaluate_uploads"] = st.session_state.get("evaluate_uploads", 0) + 1
+        use(name)
+
+
+def _free_name(file: Path) -> str:
+    stem = re.sub(r"[^\w .\-]+", " ", file.name.split(".")[0]).strip(" .-")[:40] or "benchmark"
+    number, name = 2, stem
+    while name in banks.known():
+        name, number = f"{stem} {number}", number + 1
+    return name
+
+
+def use(name: str) -> None:
+    st.session_state["bank"] = name
+    sidebar.bank_changed()
+
+
+# --- the running task -------------------------------------------------------------------------------------------------
+
+
+def start(bank: MemoryBank, source: str) -> None:
+    """Begin to ask what the form names, in the background."""
+    state = st.session_state
+    settings = Query("", **{field.key: state[field.key] for field in link.SCORING})
+    with parts.kept_problem():
+        task = bank.runs.run(settings, state[_categories_key(bank, source)] or None, state["evaluate_name"], source)
+        banks.jobs().start(key(bank), f"{RUNNING}{bank.name}", task)
+        state["evaluate_name"] = ""
+
+
+def start_muting(bank: MemoryBank, run: str) -> None:
+    with parts.kept_problem():
+        banks.jobs().start(key(bank), f"{MUTING}{bank.name}", bank.runs.add_faithfulness(run))
+
+
+def progress(bank: MemoryBank) -> None:
+    """The running task, or how it ended; what it made becomes what is shown."""
+    importing = banks.job(bank)
+    if importing is not None:
+        imports.progress(bank)
+    job = banks.jobs().get(key(bank))
+    if job is None:
+        return
+    if job.running:
+        _watch(job)
+        return
+    if job.error is not None:
+        raise job.error
+    if job.state == "failed":
+        st.error(parts.plain(job.problem), icon=":material/error:")
+    elif job.state == "stopped":
+        st.warning(
+            f"Stopped after {duration(job.seconds)}. Nothing of it was kept; earlier runs are as they were.",
+            icon=":material/stop_circle:",
+        )
+    elif made := next((result for result in job.results if isinstance(result, Run)), None):
+        st.session_state.update(run=made.id, **({} if job.title.startswith(MUTING) else {"run_question": ""}))
+    banks.jobs().dismiss(key(bank))
+
+
+def _watch(job: Job) -> None:
+    """Looks again every half second; the page follows when the task ends."""
+
+    @st.fragment(run_every=0.5)
+    def look() -> None:
+        if not job.running:
+            st.rerun()
+        left = job.seconds_left
+        estimate = f" · about {duration(left)} left" if left is not None else ""
+        said = "stopping after this step" if job.stopping else f"{job.title}: {job.progress.note}{estimate}"
+        st.progress(job.share, text=parts.plain(said))
+        st.button("Stop", icon=":material/stop_circle:", on_click=job.stop, disabled=job.stopping, key="evaluate_stop")
+
+    look()
+
+
+# --- which run is shown -----------------------------------------------------------------------------------------------
+
+
+def chosen(bank: MemoryBank, runs: Sequence[Run]) -> Run:
+    """The run of the link; without one, the newest."""
+    by_id = {run.id: run for run in runs}
+    wanted = st.session_state.get("run", "")
+    if wanted and wanted not in by_id:
+        link.note(f"{bank.name} has no run “{wanted[:40]}”: it may have been deleted. This is the newest.")
+    if wanted not in by_id:
+        st.session_state["run"] = runs[0].id
+    return by_id[st.session_state["run"]]
+
+
+def title(run: Run) -> str:
+    """Its name, how it was scored, when, and how many questions."""
+    when = run.created.replace(tzinfo=UTC).astimezone()
+    asked = "all categories" if run.categories is None else f"categories {', '.join(run.categories)}"
+    named = f"{run.name} · " if run.name else ""
+    return f"{named}{scored(run.settings)} · {run.report['n_questions']:,} questions, {asked} · {when:%d %b %H:%M}"
+
+
+def scored(settings: Query) -> str:
+    """How it was scored, in a few words: what differs from the usual."""
+    said = [WEIGHTINGS[settings.weighting].label] if settings.weighting != DEFAULTS.weighting else []
+    said += [f"{settings.fusion} combination"] if settings.fusion != DEFAULTS.fusion else []
+    if settings.balance != DEFAULTS.balance and settings.fusion != "study":
+        said += [f"dense × {settings.balance:g}"]
+    said += [f"neighbours × {settings.context:g}"] if settings.context != DEFAULTS.context else []
+    return ", ".join(said) or "scored as usual"
+
+
+def head(bank: MemoryBank, runs: Sequence[Run]) -> Run:
+    """Which run, and its end."""
+    run = chosen(bank, runs)
+    titles = {one.id: title(one) for one in runs}
+    with st.container(horizontal=True, vertical_alignment="bottom", key="evaluate_runs"):
+        st.selectbox(
+            f"Run ({len(runs)})", list(titles), format_func=lambda name: titles[name], key="run",
+            persist_state="session", on_change=forget_question,
+        )  # fmt: skip
+        with st.popover("Delete", icon=":material/delete:"):
+            st.write(f"Delete “{parts.plain(titles[run.id])}” with its figures and questions? This cannot be undone.")
+            st.button("Delete this run", type="primary", on_click=delete, args=(bank, run.id), key="evaluate_delete")
+    for warning in run.report["warnings"]:
+        st.caption(parts.plain(warning))
+    return run
+
+
+def forget_question() -> None:
+    st.session_state.update(run_question="", run_wrong="", run_right="")
+
+
+def delete(bank: MemoryBank, run: str) -> None:
+    with parts.kept_problem():
+        bank.runs.delete(run)
+        st.session_state["run"] = ""
+        forget_question()
+
+
+def python(bank: MemoryBank, run: Run) -> str:
+    """The same in a notebook."""
+    fields = ("weighting", "fusion", "balance", "context")
+    said = "".join(
+        f", {name}={getattr(run.settings, name)!r}"
+        for name in fields
+        if getattr(run.settings, name) != getattr(DEFAULTS, name)
+    )
+    categories = None if run.categories is None else list(run.categories)
+    return "\n".join(
+        [
+            "from core import MemoryBank, Query",
+            "",
+            f"bank = MemoryBank.open({str(bank.path)!r}, {bank.engine.name!r})",
+            f"run = bank.runs.get({run.id!r})",
+            f"# or again: for step in bank.runs.run(Query(''{said}), {categories!r}): print(step)",
+            'for mode, figures in run.report["modes"].items():',
+            '    print(mode, figures["recall@10"], figures["interval"]["recall@10"], figures["criteria"]["study"])',
+            'for case in bank.runs.cases(run.id, "combined", missed=True):',
+            '    print(case.question.text, case.ranks["combined"])',
+        ]
+    )
+
+
+def export_settings(run: Run) -> dict[str, Any]:
+    """What every exported row says of its run."""
+    settings = run.settings
+    return {
+        "run": run.id, "name": run.name, "created": run.created.isoformat(), "weighting": settings.weighting,
+        "fusion": settings.fusion, "balance": settings.balance, "context": settings.context,
+    }  # fmt: skip
