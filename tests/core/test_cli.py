@@ -267,7 +267,7 @@ def test_evaluate(call: Callable[..., Any], locomo: Path, engine: FakeEncoder) -
         assert set(figures) == FIGURES | {"by_category", "latency_ms", "interval", "criteria"}
         assert set(figures["criteria"]) == set(CRITERIA)
         for row in figures["criteria"].values():
-            assert set(row) == {"context_precision", "context_chars", "latency_s"}
+            assert set(row) == {"context_precision", "interval", "context_chars", "latency_s"}
             assert set(row["context_chars"]) == set(row["latency_s"]) == {"mean", "sd"}
         assert set(figures["all_within_chars"]) == {"2200", "5300", "10500"}
         assert set(figures["latency_ms"]) == {"p50", "p95"}

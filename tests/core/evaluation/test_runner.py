@@ -62,6 +62,8 @@ def test_every_criterion_by_hand() -> None:
     criteria = judged(ZERO, ONE).report["modes"]["sparse"]["criteria"]
     latencies = [figures.pop("latency_s") for figures in criteria.values()]
     assert all(latency["mean"] > 0 for latency in latencies)
+    intervals = {name: figures.pop("interval") for name, figures in criteria.items()}
+    assert (intervals["top"], intervals["gap"]) == ([0, 1], [0, 0])  # one of two, none of two
     assert criteria == {
         "top": row(0.5, 7.5, 5.5),
         "study": row(0, 0, 0),  # the best of three lies at most √2 σ above their mean
@@ -82,7 +84,7 @@ def test_a_refusal_by_hand(floor: float, expected: dict[str, Any]) -> None:
 
     report = judged(half, settings=replace(RAW, weighting="cosine"), floors=floors).report
     figures = report["modes"]["sparse"]["criteria"]["fits"]
-    figures.pop("latency_s")
+    del figures["latency_s"], figures["interval"]
     assert figures == expected
     assert seen == [("a", "b", "c")]
     refused = [figures["criteria"]["fits"]["context_chars"]["mean"] for figures in report["modes"].values()]
