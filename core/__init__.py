@@ -4,10 +4,13 @@
 >>> bank = MemoryBank.open("memories.duckdb")
 """
 
+from core.analysis.contrast import Contrast
 from core.bank import MemoryBank
 from core.demo import DEMO_QUERY, open_demo
 from core.encoding.engines import Engine, presets
 from core.errors import CoreError
+from core.groups import FIELDS
+from core.maps import MapPlan, MemoryMap
 from core.readers import FORMATS
 from core.retrieval.fusion import FUSIONS
 from core.retrieval.similarity import WEIGHTINGS
@@ -36,12 +39,14 @@ from core.types import (
 
 __all__ = [
     "DEMO_QUERY",
+    "FIELDS",
     "FORMATS",
     "FUSIONS",
     "MODES",
     "WEIGHTINGS",
     "Codes",
     "Context",
+    "Contrast",
     "CoreError",
     "Engine",
     "Explanation",
@@ -50,8 +55,10 @@ __all__ = [
     "ImportReport",
     "Label",
     "LatentInfo",
+    "MapPlan",
     "Memory",
     "MemoryBank",
+    "MemoryMap",
     "Mode",
     "Pair",
     "PairLatent",

@@ -17,7 +17,9 @@ from core import readers
 from core.encoding.engines import Encoder, Engine
 from core.errors import CoreError
 from core.evaluation import runner as running
+from core.groups import Groups
 from core.latents import Latents
+from core.maps import Maps
 from core.retrieval import explain as explaining
 from core.retrieval.counterfactual import Flip, minimal_flips
 from core.retrieval.index import Index
@@ -90,6 +92,16 @@ class MemoryBank:
     def latents(self) -> Latents:
         """The engine's dictionary as this bank sees it: labels, trust, statistics, examples."""
         return Latents(self)
+
+    @property
+    def groups(self) -> Groups:
+        """Memories by category, role, session, conversation, and what sets one group apart."""
+        return Groups(self)
+
+    @property
+    def maps(self) -> Maps:
+        """Where the memories lie: PCA at once, UMAP laid out and kept."""
+        return Maps(self)
 
     # --- what is in it ------------------------------------------------------------------------------------------------
 
