@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from core.analysis import projection
+from core.analysis.contrast import distinguishing
 from core.analysis.projection import KINDS, Components, Kind, Rows
 from core.errors import CoreError
 from core.store import maps as stored
@@ -187,6 +188,10 @@ class Maps:
     def loadings(self, on: MemoryMap) -> Floats:
         """float32 [m, dims], how much each latent defines each axis."""
         return projection.loadings(projection.latent_rows(self._bank.index()), on.places)
+
+    def cluster_latents(self, clusters: np.ndarray, k: int = 6) -> list[list[int]]:
+        """For each cluster of ``MemoryMap.clusters`` the latents that most set it apart from all other memories."""
+        return distinguishing(self._bank.index(), clusters, k)
 
     def listing(self) -> list[tuple[MapPlan, dict[str, Any], int, int]]:
         """(plan, what it was made with, bank version, memories on it) of the maps kept, latest first."""

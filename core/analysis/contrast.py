@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
 from core.analysis.labels import PRIOR
 from core.analysis.latents import by_memory
@@ -75,6 +76,26 @@ def contrast(index: Index, a: Ints, b: Ints) -> Contrast:
         odds[order], (odds - Z * error)[order], (odds + Z * error)[order], p[order], q[order],
         float(tokens[a].mean() / max(tokens[b].mean(), 1e-9)),
     )  # fmt: skip
+
+
+def distinguishing(index: Index, groups: Ints, k: int) -> list[list[int]]:
+    """For each group 0 … g − 1 the k latents that most surely set it apart from all other memories.
+
+    groups: int [n], −1 for a memory of none.
+    """
+    sizes = np.bincount(groups[groups >= 0])
+    member = csr_array(
+        (np.ones(int(sizes.sum())), (groups[groups >= 0], np.flatnonzero(groups >= 0))), (len(sizes), len(groups))
+    )
+    fires = by_memory(index)
+    ones = csr_array((np.ones(len(fires.data)), fires.indices, fires.indptr), shape=fires.shape)
+    inside, everywhere = (member @ ones).toarray(), np.asarray(ones.sum(0), dtype=np.float64)
+    found = []
+    for y, n in zip(inside, sizes.tolist(), strict=True):
+        odds, error = log_odds(y, n, everywhere - y, len(groups) - n)
+        best = np.lexsort((np.arange(len(y)), -(odds - Z * error)))[:k]
+        found.append([int(i) for i in best if odds[i] - Z * error[i] > 0])
+    return found
 
 
 def log_odds(ya: Doubles, na: int, yb: Doubles, nb: int) -> tuple[Doubles, Doubles]:
