@@ -15,6 +15,7 @@ from core.readers import FORMATS
 from core.retrieval.fusion import FUSIONS
 from core.retrieval.similarity import WEIGHTINGS
 from core.settings import data_folder
+from core.timelines import Timeline
 from core.types import (
     MODES,
     Codes,
@@ -67,6 +68,7 @@ __all__ = [
     "Question",
     "Refusal",
     "Term",
+    "Timeline",
     "TokenTrace",
     "data_folder",
     "open_demo",

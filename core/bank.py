@@ -13,7 +13,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from core import readers
+from core import readers, timelines
 from core.encoding.engines import Encoder, Engine
 from core.errors import CoreError
 from core.evaluation import runner as running
@@ -25,6 +25,7 @@ from core.retrieval.counterfactual import Flip, minimal_flips
 from core.retrieval.index import Index
 from core.retrieval.rank import rank
 from core.store import Database, tables
+from core.timelines import Timeline
 from core.types import (
     Codes,
     Explanation,
@@ -102,6 +103,10 @@ class MemoryBank:
     def maps(self) -> Maps:
         """Where the memories lie: PCA at once, UMAP laid out and kept."""
         return Maps(self)
+
+    def timeline(self, conversation: str, text: str = "", latents: Sequence[int] = (), k: int = 24) -> Timeline:
+        """Latents over the turns of a dialogue: its most persistent ones, those of a text, or some that were picked."""
+        return timelines.timeline(self, conversation, text, latents, k)
 
     # --- what is in it ------------------------------------------------------------------------------------------------
 

@@ -58,7 +58,8 @@ def selection(bank: MemoryBank, maps: Mapping[str, MemoryMap], asked: Asked) -> 
         return None
     other = state.get("atlas_against") or ""
     rest = columns[field].rows(other) if other in columns[field].names else None
-    return Selection(columns[field].rows(value), value, rest, other or "all others")
+    said = f"cluster {value}" if field == "cluster" else value
+    return Selection(columns[field].rows(value), said, rest, other or "all others")
 
 
 def _same(asked: Asked, codes: Any) -> MapPlan:

@@ -90,7 +90,7 @@ def scatter(places: np.ndarray, colour: Groups | Values, words: Sequence[str], m
 
     places: [n, 2] or [n, 3]. words: [n], or empty where there are too many to carry.
     """
-    draw = _Points(places, [_wrapped(text) for text in words], marks, frame)
+    draw = _Points(places, [wrapped(text) for text in words], marks, frame)
     if isinstance(colour, Groups):
         _by_group(draw, colour)
     else:
@@ -197,7 +197,8 @@ def _by_value(draw: _Points, colour: Values) -> None:
         draw.add(rest, f"{html.escape(colour.without)} ({len(rest):,})", {"color": QUIET[draw.theme]})
     rows = np.flatnonzero(known)
     rows = rows[np.argsort(colour.of[rows], kind="stable")]
-    bar: dict[str, Any] = {"title": {"text": html.escape(colour.title), "side": "right"}, "thickness": 12, "len": 0.8}
+    bar: dict[str, Any] = {"title": {"text": html.escape(colour.title), "side": "right"}, "thickness": 12}
+    bar |= {"y": 0, "yanchor": "bottom", "len": 0.72}
     if colour.ticks:
         bar |= {"tickvals": [at for at, _ in colour.ticks], "ticktext": [said for _, said in colour.ticks]}
     scale = [[0, PALE[draw.theme]], [1, colour.colour]] if colour.colour else "Cividis"
@@ -253,7 +254,7 @@ def _short(text: str, width: int) -> str:
     return html.escape(flat if len(flat) <= width else flat[: width - 1] + "…")
 
 
-def _wrapped(text: str) -> str:
+def wrapped(text: str) -> str:
     """A memory's words in at most five lines, for hovering."""
     lines = textwrap.wrap(" ".join(text[: 6 * LINE].split()), LINE) or [""]
     more = "…" if len(lines) > 5 or len(text) > 6 * LINE else ""

@@ -63,11 +63,14 @@ def chosen(bank: MemoryBank, latent: int) -> None:
         st.button("Open in Latents", icon=":material/grain:", on_click=link.open_latent, args=(latent,))
         st.button("Compose", icon=":material/add:", on_click=tray.add, args=(latent, 1.0), key="contrast_plus")
         st.button("Compose", icon=":material/remove:", on_click=tray.add, args=(latent, -1.0), key="contrast_minus")
-        st.button("Where does it fire?", icon=":material/palette:", on_click=colour_by, args=(latent,))
+        st.button("On the map", icon=":material/palette:", on_click=colour_by, args=(latent,))
 
 
 def colour_by(latent: int) -> None:
+    """Show a latent on the map, from whichever page."""
     st.session_state.update(latent=latent, atlas_colour="latent")
+    if st.session_state.get("_link_page") != "atlas":
+        link.go("atlas")
 
 
 def export_rows(bank: MemoryBank, found: Contrast, sides: tuple[str, str]) -> list[dict[str, Any]]:

@@ -86,9 +86,9 @@ def _terms(value: str) -> list[tuple[int, float]]:
     return list(found.items())
 
 
-def _muted(value: str) -> list[int]:
+def _latents(value: str) -> list[int]:
     if not re.fullmatch(r"\d{1,8}(,\d{1,8})*", value, re.ASCII):
-        raise Unknown(f"The link mutes the latents “{value[:40]}”: their numbers are expected, like 15,5.")
+        raise Unknown(f"The link names the latents “{value[:40]}”: their numbers are expected, like 15,5.")
     return list(dict.fromkeys(int(one) for one in value.split(",")[:MOST_TERMS]))
 
 
@@ -147,7 +147,7 @@ CONVERSATION = Field("conversation", _text, lambda: "")
 MEMORY = Field("memory", _optional_text, lambda: None)
 LATENT = Field("latent", _number("latent", 0, 10_000_000), lambda: None)
 TERMS = Field("terms", _terms, list, lambda terms: ",".join(f"{latent}:{weight:g}" for latent, weight in terms))
-MUTED = Field("muted", _muted, list, lambda muted: ",".join(map(str, muted)))
+MUTED = Field("muted", _latents, list, lambda muted: ",".join(map(str, muted)))
 VIEWS = {"dictionary": "Dictionary", "pair": "Pair microscope", "health": "Health"}
 SORTS = {
     "fires": "activation on the text",
@@ -164,6 +164,7 @@ PAIR = (
     "and wireless charging pad, when I'm traveling.",
 )
 """What the microscope opens with: nearly no word in common."""
+TIMELINES = {"recurring": "Recurring", "text": "Of a text", "picked": "Picked"}
 Polygon = tuple[str, tuple[tuple[float, ...], ...]]
 MOST_CORNERS = 60
 """A lasso is thinned to so many corners, so that it fits into an address."""
@@ -237,6 +238,18 @@ PAGES: dict[str, tuple[Field, ...]] = {
         Field("memory_near", _one_of("list of neighbours", lambda: NEIGHBOURS), lambda: "dense"),
     ),
     "atlas": (BANK, *ATLAS, MEMORY, LATENT, TERMS, MUTED),
+    "timeline": (
+        BANK,
+        Field("timeline_of", _text, lambda: ""),
+        Field("timeline_by", _one_of("choice of latents", lambda: TIMELINES), lambda: "recurring"),
+        Field("timeline_text", _text, lambda: ""),
+        Field("timeline_latents", _latents, list, lambda latents: ",".join(map(str, latents))),
+        Field("timeline_k", _number("number of latents", 4, 60), lambda: 24),
+        MEMORY,
+        LATENT,
+        TERMS,
+        MUTED,
+    ),
     "library": (BANK,),
 }
 
