@@ -118,7 +118,7 @@ def figure(
         titles[state["timeline_by"]], ("turn", ""),
         f"{stamp['bank']} · {found.conversation} · {len(found.ids):,} turns · {stamp['engine']} "
         f"{stamp['fingerprint'][:8]}",
-        st.context.theme.type == "dark", revision=found.conversation,
+        st.context.theme.type == "dark", revision="timeline",
     )  # fmt: skip
     names = {i: one.text for i, one in banks.labels(bank, found.latents.tolist()).items()}
     texts = bank.index().texts
