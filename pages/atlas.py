@@ -44,7 +44,9 @@ def figures(bank: MemoryBank, found: dict[str, MemoryMap], asked: atlas_form.Ask
     if len(found) == 1:
         atlas.draw(bank, next(iter(found.values())), asked, selected, height=620)
     else:
-        for column, one in zip(st.columns([10, 13]), found.values(), strict=True):
+        with st.container(key="atlas_maps_split"):
+            columns = st.columns([10, 13])
+        for column, one in zip(columns, found.values(), strict=True):
             with column:
                 atlas.draw(bank, one, asked, selected, height=580, legend=one.plan.codes == "sparse")
     return selected

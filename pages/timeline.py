@@ -75,7 +75,8 @@ def draw(page: frame.Body) -> None:
     latent = state.get("latent") if state.get("latent") in found.latents.tolist() else None
     memory = state.get("memory")
     timeline.figure(bank, found, latent, memory, partial(choose_cell, found))
-    left, right = st.columns([6, 5], gap="large")
+    with st.container(key="timeline_split"):
+        left, right = st.columns([6, 5], gap="large")
     with left:
         latents(bank, found, latent)
     with right:

@@ -185,7 +185,14 @@ def draw(
         outline=drawn.shape[1] if drawn is not None and drawn.shape and drawn.shape[0] == codes else (),
     )
     frame = charts_map.Frame(
-        question(bank, asked, codes), axis_titles(found), source(bank, found), dark, height, base, legend
+        question(bank, asked, codes),
+        axis_titles(found),
+        source(bank, found),
+        dark,
+        height,
+        base,
+        legend,
+        line=110 if len(asked.plans) == 1 else 52,
     )
     figure = charts_map.scatter(found.places, colour(bank, found, asked), words, marks, frame)
     _plot(bank, figure, key, codes, asked, found.plan.dims == 2)

@@ -78,7 +78,8 @@ def selected(
         st.button("Clear the selection", icon=":material/close:", on_click=clear, key="atlas_clear")
         if any(entry.stem == "overlap" for entry in entries()):
             st.button("Overlap", icon=":material/join_inner:", on_click=link.go, args=("overlap",))
-    left, right = st.columns([5, 6], gap="large")
+    with st.container(key="atlas_split"):
+        left, right = st.columns([5, 6], gap="large")
     with left:
         table(bank, chosen)
     rows = selection_rows(bank, chosen)

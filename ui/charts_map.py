@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from ui.colours import CATEGORIES, INK, PALE, QUIET
+from ui.colours import CATEGORIES, INK, PALE, QUIET, TIME
 
 VECTOR = 5_000
 """Up to so many points are drawn as vectors, which print at any size; more are drawn by the graphics card."""
@@ -49,7 +49,7 @@ class Values:
     """float [n]; nan is drawn quietly."""
     title: str
     colour: str
-    """The end of the ramp; empty for the colour-blind-safe Cividis, for numbers with no mode of their own."""
+    """The end of the ramp; empty for the theme's ramp of time."""
     ticks: Sequence[tuple[float, str]] = ()
     without: str = "unknown"
 
@@ -82,7 +82,9 @@ class Frame:
     height: int = 620
     revision: str = "map"
     legend: bool = True
-    margin: dict[str, int] = field(default_factory=lambda: {"l": 0, "r": 0, "t": 44, "b": 76})
+    line: int = 110
+    """Characters of the title's first line."""
+    margin: dict[str, int] = field(default_factory=lambda: {"l": 0, "r": 0, "t": 56, "b": 76})
 
 
 def scatter(places: np.ndarray, colour: Groups | Values, words: Sequence[str], marks: Marks, frame: Frame) -> go.Figure:
@@ -100,7 +102,7 @@ def scatter(places: np.ndarray, colour: Groups | Values, words: Sequence[str], m
     figure.update_layout(
         height=frame.height,
         margin=frame.margin,
-        title={"text": html.escape(frame.title), "x": 0, "xanchor": "left", "font": {"size": 15}},
+        title={"text": heading(frame), "x": 0, "xanchor": "left", "font": {"size": 15}},
         dragmode="lasso",
         hovermode="closest",
         showlegend=frame.legend,
@@ -120,6 +122,10 @@ def scatter(places: np.ndarray, colour: Groups | Values, words: Sequence[str], m
         figure.update_xaxes(title={"text": frame.axes[0]}, zeroline=False, nticks=8)
         figure.update_yaxes(title={"text": frame.axes[1]}, zeroline=False, nticks=6, scaleanchor="x", scaleratio=1)
     return figure
+
+
+def heading(frame: Frame) -> str:
+    return "<br>".join(html.escape(line) for line in textwrap.wrap(frame.title, frame.line))
 
 
 def stamp(text: str) -> dict[str, Any]:
@@ -201,7 +207,8 @@ def _by_value(draw: _Points, colour: Values) -> None:
     bar |= {"y": 0, "yanchor": "bottom", "len": 0.72}
     if colour.ticks:
         bar |= {"tickvals": [at for at, _ in colour.ticks], "ticktext": [said for _, said in colour.ticks]}
-    scale = [[0, PALE[draw.theme]], [1, colour.colour]] if colour.colour else "Cividis"
+    stops = (PALE[draw.theme], colour.colour) if colour.colour else TIME[draw.theme]
+    scale = [[i / (len(stops) - 1), stop] for i, stop in enumerate(stops)]
     look = {"color": colour.of[rows], "colorscale": scale, "colorbar": bar, "showscale": True}
     draw.add(rows, html.escape(colour.title), look, showlegend=False)
 

@@ -30,5 +30,11 @@ INK = {"light": "#1D2226", "dark": "#E4E7E9"}
 PALE = {"light": "#E3E5E6", "dark": "#33393E"}
 """Where a ramp of points begins: near the surface, and still visible on it."""
 
+TIME = {
+    "light": ("#00224E", "#35456C", "#666970", "#948E77", "#C8B866"),
+    "dark": ("#4D6FB3", "#7A8299", "#A69D75", "#D3BC54", "#FEE838"),
+}
+"""Cividis (Nuñez, Anderton and Renslow 2018), without the end that the surface swallows: early to late."""
+
 STATE_COLOURS = {"ready": "#009E73", "busy": "#E69F00", "cold": "#8A8A8A", "missing": "#D55E00"}
 """The dot beside the engine's name."""

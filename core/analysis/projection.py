@@ -32,6 +32,8 @@ PLACED_BY = 5
 """Neighbours whose places say where a new code belongs: memories left out of a map came nearest to their own place."""
 SAME = 1e-5
 """Distances below this are two copies of one text."""
+HALF = np.float32(0.5**0.5)
+"""What each side of combined rows is scaled by."""
 _AT_ONCE = 512
 
 
@@ -66,7 +68,14 @@ class Rows:
             return self.dense
         if self.dense is None:
             return self.sparse
-        return hstack([csr_array(self.dense), self.sparse], format="csr") * np.float32(0.5**0.5)
+        return hstack([csr_array(self.dense), self.sparse], format="csr") * HALF
+
+    def onto(self, axes: Floats) -> Floats:
+        """float32 [n, a], dot products with axes [a, width] of the matrix, which is not built for it."""
+        if self.sparse is None or self.dense is None:
+            return np.asarray(self.matrix() @ axes.T, dtype=np.float32)
+        d = self.dense.shape[1]
+        return np.asarray((self.dense @ axes[:, :d].T + self.sparse @ axes[:, d:].T) * HALF, dtype=np.float32)
 
 
 def rows_of(index: Index, codes: Codes, kind: Kind) -> Rows:
@@ -137,7 +146,7 @@ class Components:
 
     def coordinates(self, of: Rows) -> Floats:
         """float32 [n, AXES]"""
-        return np.asarray(of.matrix() @ self.axes.T - self.mean @ self.axes.T, dtype=np.float32)
+        return of.onto(self.axes) - self.mean @ self.axes.T
 
 
 def pca(fitted: Rows) -> Components:
