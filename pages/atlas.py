@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from core import MemoryBank, MemoryMap
-from ui import atlas, atlas_form, atlas_panel, frame, laying, link, map_data, parts, tray
+from ui import atlas, atlas_form, atlas_panel, frame, laying, link, map_data, parts, pictures, tray
 
 
 def choose_latent(latent: int) -> None:
@@ -42,13 +42,15 @@ def figures(bank: MemoryBank, found: dict[str, MemoryMap], asked: atlas_form.Ask
     """One map, or two with one selection."""
     selected = atlas.selection(bank, found, asked)
     if len(found) == 1:
-        atlas.draw(bank, next(iter(found.values())), asked, selected, height=620)
+        drawn = {codes: atlas.draw(bank, one, asked, selected, height=620) for codes, one in found.items()}
     else:
         with st.container(key="atlas_maps_split"):
             columns = st.columns([10, 13])
-        for column, one in zip(columns, found.values(), strict=True):
+        drawn = {}
+        for column, (codes, one) in zip(columns, found.items(), strict=True):
             with column:
-                atlas.draw(bank, one, asked, selected, height=580, legend=one.plan.codes == "sparse")
+                drawn[codes] = atlas.draw(bank, one, asked, selected, height=580, legend=codes == "sparse")
+    pictures.row({f"{bank.name}-{codes}": figure for codes, figure in drawn.items()})
     return selected
 
 
@@ -64,7 +66,8 @@ def draw(page: frame.Body) -> None:
     if found is None:
         return
     if asked.text and not bank.knows_query(asked.text):
-        parts.waiting_for_model("the text is placed")
+        with parts.problems():
+            parts.waiting_for_model("the text is placed")
     columns = atlas.grouped(bank, found, asked)
     atlas_form.settle(bank, columns)
     selected = figures(bank, found, asked)

@@ -12,7 +12,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from core import MapPlan, MemoryBank, MemoryMap, Mode, Query
-from ui import banks, charts_map, components, labels, link, map_data, parts
+from ui import banks, charts_map, components, labels, link, map_data, parts, pictures
 from ui.atlas_form import Asked, clear
 from ui.colours import ACTIVATION, MODE_COLOURS
 
@@ -163,7 +163,7 @@ def hits(bank: MemoryBank, asked: Asked, codes: Mode) -> list[int]:
 
 def draw(
     bank: MemoryBank, found: MemoryMap, asked: Asked, selected: Selection | None, height: int, legend: bool = True
-) -> None:
+) -> go.Figure:
     """One map, on which a lasso or a box selects and a click chooses a memory."""
     state, codes, key = st.session_state, found.plan.codes, f"atlas_map_{found.plan.codes}"
     dark, cleared = st.context.theme.type == "dark", state.get("_atlas_cleared", 0)
@@ -195,7 +195,8 @@ def draw(
         line=110 if len(asked.plans) == 1 else 52,
     )
     figure = charts_map.scatter(found.places, colour(bank, found, asked), words, marks, frame)
-    _plot(bank, figure, key, codes, asked, found.plan.dims == 2)
+    _plot(bank, figure, key, codes, found.plan.dims == 2)
+    return figure
 
 
 def axis_titles(found: MemoryMap) -> list[str]:
@@ -205,14 +206,8 @@ def axis_titles(found: MemoryMap) -> list[str]:
     return [f"component {i + 1} ({parts.percent(share)}{of})" for i, share in enumerate(found.explained)]
 
 
-def _plot(bank: MemoryBank, figure: go.Figure, key: str, codes: str, asked: Asked, selectable: bool) -> None:
-    config = {
-        "displaylogo": False,
-        "scrollZoom": True,
-        "toImageButtonOptions": {
-            "format": asked.picture, "scale": 3 if asked.picture == "png" else 1, "filename": f"{bank.name}-{codes}",
-        },
-    }  # fmt: skip
+def _plot(bank: MemoryBank, figure: go.Figure, key: str, codes: str, selectable: bool) -> None:
+    config = pictures.config(f"{bank.name}-{codes}", scrollZoom=True)
     alt = figure.layout.title.text
     if not selectable:
         st.plotly_chart(figure, key=f"{key}_3d", config=config, alt=alt)

@@ -14,7 +14,6 @@ from ui import banks, link, map_data
 
 GROUPS = ("category", "role", "session", "conversation")
 SELECTION = {"atlas_shape": None, "atlas_field": "", "atlas_value": "", "atlas_against": ""}
-FORMATS = {"png": "PNG", "svg": "SVG"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +26,6 @@ class Asked:
     text: str
     latent: int | None
     smallest: int
-    picture: str
 
 
 def nothing() -> None:
@@ -63,7 +61,7 @@ def form(bank: MemoryBank) -> Asked:
             width=190,
         )  # fmt: skip
         with st.popover("Settings", icon=":material/tune:"):
-            picture = _settings()
+            _settings()
     with st.container(horizontal=True, vertical_alignment="bottom", key="atlas_asked"):
         st.text_input(
             "Place a text on the map and ring what it recalls", key="atlas_text", persist_state="session",
@@ -78,9 +76,7 @@ def form(bank: MemoryBank) -> Asked:
         ).checked()
         for kind in kinds
     )  # fmt: skip
-    return Asked(
-        plans, state["atlas_colour"], state["atlas_text"].strip(), latent, int(state["atlas_smallest"]), picture
-    )
+    return Asked(plans, state["atlas_colour"], state["atlas_text"].strip(), latent, int(state["atlas_smallest"]))
 
 
 def _segments(label: str, key: str, options: dict[Any, str], on_change: Callable[[], None] = nothing) -> None:
@@ -90,8 +86,8 @@ def _segments(label: str, key: str, options: dict[Any, str], on_change: Callable
     )  # fmt: skip
 
 
-def _settings() -> str:
-    """UMAP's parameters, the clusters', and the picture's format."""
+def _settings() -> None:
+    """UMAP's parameters and the clusters'."""
     st.number_input(
         "UMAP: neighbours", 2, 200, key="atlas_neighbours", persist_state="session", on_change=other_map,
         help="How many memories each one is compared with: few show threads, many show the whole.",
@@ -108,11 +104,6 @@ def _settings() -> str:
         "Clusters: at least so many memories", 3, 1000, key="atlas_smallest", persist_state="session",
         help="HDBSCAN on the places shown.",
     )  # fmt: skip
-    chosen: str = st.segmented_control(
-        "The camera saves", list(FORMATS), format_func=lambda f: FORMATS[f], key="atlas_picture", default="png",
-        required=True,
-    )  # fmt: skip
-    return chosen
 
 
 def colours_of(bank: MemoryBank) -> list[str]:

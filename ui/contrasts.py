@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 from core import Contrast, MemoryBank
-from ui import banks, charts_contrast, labels, link, parts, tray
+from ui import banks, charts_contrast, labels, link, parts, pictures, tray
 
 SHOWN = 10
 """Latents of each side."""
@@ -39,7 +39,7 @@ def draw(
     said = {i: label.text for i, label in names.items()}
     figure = charts_contrast.forest(found, shown, said, sides, latent, dark, source)
     st.plotly_chart(
-        figure, key=key, on_select=on_select, selection_mode="points", config={"displayModeBar": "hover"},
+        figure, key=key, on_select=on_select, selection_mode="points", config=pictures.config("contrast"),
         alt=f"Log-odds of {len(shown)} latents that set {sides[0]} apart from {sides[1]}.",
     )  # fmt: skip
     parts.small(

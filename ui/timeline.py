@@ -10,7 +10,7 @@ import numpy as np
 import streamlit as st
 
 from core import MemoryBank, Timeline
-from ui import banks, charts_timeline, labels, link, parts
+from ui import banks, charts_timeline, labels, link, parts, pictures
 from ui.charts_map import Frame
 
 COLUMNS = 400
@@ -136,8 +136,9 @@ def figure(
 
     st.plotly_chart(
         drawn, key=key, on_select=on_select, selection_mode="points", alt=frame.title,
-        config={"displaylogo": False, "toImageButtonOptions": {"scale": 3, "filename": f"{bank.name}-timeline"}},
+        config=pictures.config(f"{bank.name}-timeline"),
     )  # fmt: skip
+    pictures.row({f"{bank.name}-timeline": drawn})
     wide = -(-len(found.ids) // COLUMNS)
     parts.small(
         "Colour: share of the latent's strongest activation in this dialogue. Click a cell to read its turn."

@@ -22,14 +22,14 @@ def drag_around(page: Page, plot: int, share: float = 0.3) -> None:
     page.mouse.up()
 
 
-def quiet(page: Page, plot: int) -> int:
-    """How many points of a figure are greyed: drawn, and not selected."""
-    found: int = page.evaluate(
-        """plot => document.querySelectorAll('.js-plotly-plot')[plot]._fullData
+def await_quiet(page: Page, plot: int, n: int) -> None:
+    """Until so many points of a figure are greyed: drawn, and not selected."""
+    page.wait_for_function(
+        """([plot, n]) => n === (document.querySelectorAll('.js-plotly-plot')[plot]?._fullData ?? [])
             .filter(t => t.selectedpoints).reduce((n, t) => n + t.x.length - t.selectedpoints.length, 0)""",
-        plot,
+        arg=[plot, n],
+        timeout=60_000,
     )
-    return found
 
 
 def test_a_lasso_on_the_dense_map_selects_on_the_sparse_one(server: Server, page: Page, browser: Browser) -> None:
@@ -40,16 +40,14 @@ def test_a_lasso_on_the_dense_map_selects_on_the_sparse_one(server: Server, page
     heading.wait_for(timeout=60_000)
     page.wait_for_url("**atlas_shape=dense**")
     n = int(heading.inner_text().split()[0].replace(",", ""))
-    page.wait_for_function("() => document.querySelectorAll('.js-plotly-plot').length >= 2")
-    page.wait_for_timeout(1500)
     assert 0 < n < 285
-    assert quiet(page, 0) == quiet(page, 1) == 285 - n
+    for plot in (0, 1):
+        await_quiet(page, plot, 285 - n)
     expect(page.get_by_text("What sets the selection apart from all others?")).to_be_visible()
     with opened(browser) as other:
         other.goto(page.url)
         other.get_by_text(f"{n:,} memories selected").wait_for(timeout=60_000)
-        other.wait_for_timeout(1500)
-        assert quiet(other, 1) == 285 - n
+        await_quiet(other, 1, 285 - n)
     page.get_by_role("button", name="Clear the selection").click()
     page.wait_for_url(re.compile("^(?!.*atlas_shape)"))
     expect(heading).to_have_count(0)

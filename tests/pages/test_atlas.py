@@ -227,7 +227,7 @@ def test_map_rows_for_export(mine: MemoryBank, show: Show) -> None:
     found = mine.maps.pca("sparse", 3)
     from ui.atlas_form import Asked
 
-    asked = Asked((found.plan,), "category", "", None, 15, "png")
+    asked = Asked((found.plan,), "category", "", None, 15)
     rows = atlas.map_rows(mine, found, asked, None)
     assert len(rows) == 27
     assert rows[0] | {"x": 0, "y": 0, "z": 0, "text": ""} == {

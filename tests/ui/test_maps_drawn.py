@@ -13,7 +13,7 @@ from core import Memory, MemoryBank
 from core.analysis.contrast import contrast
 from tests.fakes import latent_of
 from tests.handmade import codes, index_of
-from ui import charts_contrast, charts_map, charts_timeline
+from ui import charts_contrast, charts_map, charts_timeline, pictures
 from ui.charts_map import Frame, Groups, Marks, Values
 from ui.colours import CATEGORIES, MINUS, PLUS, QUIET, TIME
 
@@ -135,3 +135,13 @@ def test_cells_keep_the_strongest_of_a_bin(make_bank: Make) -> None:
     assert [t.name for t in drift] == ["dense codes", "sparse codes"]
     assert list(drift[0].x) == [3, 5], "where the second and the third session begin"
     assert {"0", "1", "2"} <= {a.text for a in figure.layout.annotations}, "s0, s1, s2 are only counted"
+
+
+def test_a_figure_becomes_a_page_of_its_own() -> None:
+    figure = charts_map.scatter(PLACES, Groups(np.zeros(4, int), ("a",)), WORDS, Marks(), FRAME)
+    page = pictures.page(figure, dark=False).decode()
+    assert page.startswith("<!doctype html>")
+    assert "demo \\u00b7 here" in page
+    assert "<b>two</b>" not in page
+    assert "<script src" not in page, "no network"
+    assert figure.layout.dragmode == "lasso", "the page's own figure is left alone"
