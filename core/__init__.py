@@ -4,16 +4,20 @@
 >>> bank = MemoryBank.open("memories.duckdb")
 """
 
+from core.analysis.contrast import Contrast
 from core.bank import MemoryBank
 from core.demo import DEMO_QUERY, open_demo
 from core.encoding.engines import Engine, presets
 from core.errors import CoreError
+from core.groups import FIELDS
+from core.maps import MapPlan, MemoryMap
 from core.readers import FORMATS
 from core.retrieval.counterfactual import Agreement, Flip
 from core.retrieval.criteria import CRITERIA
 from core.retrieval.fusion import FUSIONS
 from core.retrieval.similarity import WEIGHTINGS
 from core.settings import data_folder
+from core.timelines import Timeline
 from core.types import (
     MODES,
     Codes,
@@ -40,6 +44,7 @@ from core.types import (
 __all__ = [
     "CRITERIA",
     "DEMO_QUERY",
+    "FIELDS",
     "FORMATS",
     "FUSIONS",
     "MODES",
@@ -47,6 +52,7 @@ __all__ = [
     "Agreement",
     "Codes",
     "Context",
+    "Contrast",
     "CoreError",
     "Engine",
     "Explanation",
@@ -56,8 +62,10 @@ __all__ = [
     "ImportReport",
     "Label",
     "LatentInfo",
+    "MapPlan",
     "Memory",
     "MemoryBank",
+    "MemoryMap",
     "Mode",
     "Pair",
     "PairLatent",
@@ -67,6 +75,7 @@ __all__ = [
     "Refusal",
     "Spread",
     "Term",
+    "Timeline",
     "TokenTrace",
     "data_folder",
     "open_demo",

@@ -14,13 +14,15 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from core import readers
+from core import readers, timelines
 from core.encoding.engines import Encoder, Engine
 from core.errors import CoreError
 from core.evaluation import runner as running
 from core.evaluation.runner import Evaluation
+from core.groups import Groups
 from core.latents import Latents
 from core.learning import Learning
+from core.maps import Maps
 from core.retrieval import explain as explaining
 from core.retrieval.absence import floor
 from core.retrieval.counterfactual import Agreement, Flip, agreement, minimal_flips, without_tokens
@@ -29,6 +31,7 @@ from core.retrieval.rank import rank
 from core.runs import Runs
 from core.settings import ASSETS
 from core.store import Database, tables
+from core.timelines import Timeline
 from core.types import (
     Codes,
     Explanation,
@@ -112,6 +115,20 @@ class MemoryBank:
     def runs(self) -> Runs:
         """Evaluations of the bank: run, kept, compared, and looked into."""
         return Runs(self)
+
+    @property
+    def groups(self) -> Groups:
+        """Memories by category, role, session, conversation, and what sets one group apart."""
+        return Groups(self)
+
+    @property
+    def maps(self) -> Maps:
+        """Where the memories lie: PCA at once, UMAP laid out and kept."""
+        return Maps(self)
+
+    def timeline(self, conversation: str, text: str = "", latents: Sequence[int] = (), k: int = 24) -> Timeline:
+        """Latents over the turns of a dialogue: its most persistent ones, those of a text, or some that were picked."""
+        return timelines.timeline(self, conversation, text, latents, k)
 
     # --- what is in it ------------------------------------------------------------------------------------------------
 

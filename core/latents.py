@@ -396,6 +396,15 @@ class Latents:
             note=self.bookmarks().get(latent),
         )
 
+    def activations(self, latent: int) -> Floats:
+        """float32 [n], its strongest activation in each memory, in the order of the index; 0 where it does not fire."""
+        self._check(latent)
+        index = self._bank.index()
+        out = np.zeros(len(index), np.float32)
+        rows, values = here.firing(index, latent)
+        out[rows] = values
+        return out
+
     def _neuronpedia(self, latent: int) -> str:
         place = self._engine.about.get("neuronpedia", "")
         return f"https://www.neuronpedia.org/{place}/{latent}" if place else ""

@@ -21,8 +21,14 @@ SHOTS = {
     "memory": "/memory?memory=demo/D2:3",
     "latents": "/latents?latent=9843",
     "microscope": "/latents?latents_view=pair",
+    "atlas": "/atlas?atlas_field=category&atlas_value=Strong+Emotional&atlas_against=Routine",
+    "atlas-beside": "/atlas?atlas_view=beside&atlas_colour=session&atlas_field=session&atlas_value=session_5",
+    "timeline": "/timeline?latent=8975",
     "library": "/library",
 }
+HEIGHT = 1000
+TALL = {"atlas": 1700, "timeline": 1400}
+"""Pages whose lower half is part of the picture."""
 BROWSER = shutil.which("chromium") or "chromium"
 FLAGS = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
 
@@ -58,10 +64,11 @@ def main() -> None:
                 browser = p.chromium.launch(executable_path=BROWSER, args=FLAGS)
                 for scheme in ("light", "dark"):
                     context = browser.new_context(
-                        viewport={"width": 1440, "height": 1000}, color_scheme=scheme, device_scale_factor=1
+                        viewport={"width": 1440, "height": HEIGHT}, color_scheme=scheme, device_scale_factor=1
                     )
                     page = context.new_page()
                     for name, address in SHOTS.items():
+                        page.set_viewport_size({"width": 1440, "height": TALL.get(name, HEIGHT)})
                         page.goto(f"http://127.0.0.1:{port}{address}")
                         settled(page)
                         page.screenshot(path=OUT / f"{name}-{scheme}.png")

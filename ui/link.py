@@ -87,9 +87,9 @@ def _terms(value: str) -> list[tuple[int, float]]:
     return list(found.items())
 
 
-def _muted(value: str) -> list[int]:
+def _latents(value: str) -> list[int]:
     if not re.fullmatch(r"\d{1,8}(,\d{1,8})*", value, re.ASCII):
-        raise Unknown(f"The link mutes the latents “{value[:40]}”: their numbers are expected, like 15,5.")
+        raise Unknown(f"The link names the latents “{value[:40]}”: their numbers are expected, like 15,5.")
     return list(dict.fromkeys(int(one) for one in value.split(",")[:MOST_TERMS]))
 
 
@@ -134,6 +134,27 @@ def _switch(what: str) -> Callable[[str], bool]:
     return read
 
 
+def _polygon(value: str) -> Polygon:
+    """``sparse:0.1,-2;0.4,1;0,3``: the map that was drawn on, and the corners of what was drawn."""
+    codes, _, corners = value[:4000].partition(":")
+    point = r"-?[\d.]{1,10}(?:e-?\d{1,2})?"
+    if codes not in MAPS or not re.fullmatch(
+        rf"{point},{point}(;{point},{point}){{2,{MOST_CORNERS}}}", corners, re.ASCII
+    ):
+        raise Unknown(
+            f"The link selects “{value[:40]}”: a map and at least three corners are expected, like dense:0,0;1,0;0,1."
+        )
+    try:
+        places = tuple(tuple(float(one) for one in corner.split(",")) for corner in corners.split(";"))
+    except ValueError:
+        raise Unknown(f"The link selects “{value[:40]}”: corners are pairs of numbers.") from None
+    return codes, places
+
+
+def _corners(selection: Polygon | None) -> str:
+    return "" if selection is None else f"{selection[0]}:{';'.join(f'{x:.4g},{y:.4g}' for x, y in selection[1])}"
+
+
 def first_question() -> str:
     """What Recall asks when nothing was typed: the demo has a question whose codes are stored."""
     return DEMO_QUERY if st.session_state.get("bank", banks.DEMO) == banks.DEMO else ""
@@ -146,7 +167,7 @@ CONVERSATION = Field("conversation", _text, lambda: "")
 MEMORY = Field("memory", _optional_text, lambda: None)
 LATENT = Field("latent", _number("latent", 0, 10_000_000), lambda: None)
 TERMS = Field("terms", _terms, list, lambda terms: ",".join(f"{latent}:{weight:g}" for latent, weight in terms))
-MUTED = Field("muted", _muted, list, lambda muted: ",".join(map(str, muted)))
+MUTED = Field("muted", _latents, list, lambda muted: ",".join(map(str, muted)))
 MASKED = Field("masked", _tokens, list, lambda tokens: ",".join(map(str, tokens)))
 MOST_CONTEXT = 0.5
 VIEWS = {"dictionary": "Dictionary", "pair": "Pair microscope", "weights": "Learnt weights", "health": "Health"}
@@ -177,6 +198,39 @@ RUN_VIEWS = {
     "faithfulness": "Are the reasons true?",
     "latents": "Latents of the misses",
 }
+TIMELINES = {"recurring": "Recurring", "text": "Of a text", "picked": "Picked"}
+Polygon = tuple[str, tuple[tuple[float, ...], ...]]
+MOST_CORNERS = 60
+"""A lasso is thinned to so many corners, so that it fits into an address."""
+MAPS = {"dense": "Dense", "sparse": "Sparse", "combined": "Combined"}
+METHODS = {"pca": "PCA", "umap": "UMAP"}
+ATLAS_VIEWS = {"one": "One map", "beside": "Dense beside sparse"}
+COLOURS = {
+    "category": "category",
+    "role": "role",
+    "session": "session",
+    "conversation": "conversation",
+    "time": "time",
+    "cluster": "cluster",
+    "similarity": "similarity to a text",
+    "latent": "one latent’s activation",
+}
+ATLAS = (
+    Field("atlas_view", _one_of("view", lambda: ATLAS_VIEWS), lambda: "one"),
+    Field("atlas_method", _one_of("kind of map", lambda: METHODS), lambda: "pca"),
+    Field("atlas_codes", _one_of("kind of codes", lambda: MAPS), lambda: "combined"),
+    Field("atlas_dims", _number("number of dimensions", 2, 3), lambda: 2),
+    Field("atlas_colour", _one_of("colour", lambda: COLOURS), lambda: "category"),
+    Field("atlas_text", _text, lambda: ""),
+    Field("atlas_neighbours", _number("number of neighbours", 2, 200), lambda: 15),
+    Field("atlas_min_dist", _share("smallest distance"), lambda: 0.1),
+    Field("atlas_seed", _number("seed", 0, 99_999), lambda: 0),
+    Field("atlas_smallest", _number("smallest cluster", 3, 1000), lambda: 15),
+    Field("atlas_field", _one_of("group", lambda: [*COLOURS][:6]), lambda: ""),
+    Field("atlas_value", _text, lambda: ""),
+    Field("atlas_against", _text, lambda: ""),
+    Field("atlas_shape", _polygon, lambda: None, _corners),
+)
 PAGES: dict[str, tuple[Field, ...]] = {
     "recall": (
         BANK,
@@ -231,6 +285,19 @@ PAGES: dict[str, tuple[Field, ...]] = {
         Field("run_other", _text, lambda: ""),
         LATENT,
         *SCORING,
+    ),
+    "atlas": (BANK, *ATLAS, MEMORY, LATENT, TERMS, MUTED),
+    "timeline": (
+        BANK,
+        Field("timeline_of", _text, lambda: ""),
+        Field("timeline_by", _one_of("choice of latents", lambda: TIMELINES), lambda: "recurring"),
+        Field("timeline_text", _text, lambda: ""),
+        Field("timeline_latents", _latents, list, lambda latents: ",".join(map(str, latents))),
+        Field("timeline_k", _number("number of latents", 4, 60), lambda: 24),
+        MEMORY,
+        LATENT,
+        TERMS,
+        MUTED,
     ),
     "library": (BANK,),
 }

@@ -47,8 +47,9 @@ def draw(groups: dict[str, list[StreamlitPage]]) -> None:
 def bank_changed() -> None:
     """What was chosen in one bank does not exist in the next."""
     state = st.session_state
-    state.update(memory=None, latent=None, token=None, conversation="")
     state.update(dict.fromkeys(("run", "run_category", "run_question", "run_wrong", "run_right", "run_other"), ""))
+    state.update(memory=None, latent=None, token=None, conversation="", timeline_of="", timeline_latents=[])
+    state.update(atlas_shape=None, atlas_field="", atlas_value="", atlas_against="")
     if state.get("recall_text", "") in ("", DEMO_QUERY):
         state["recall_text"] = link.first_question()
 

@@ -129,6 +129,11 @@ class Shown:
                 return data
         raise AssertionError(f"no component {name} on the page")
 
+    @property
+    def figures(self) -> list[dict[str, Any]]:
+        """Every Plotly figure on the page, as the browser gets it."""
+        return [json.loads(element.proto.spec) for element in self.at.get("plotly_chart")]
+
     def has_component(self, name: str) -> bool:
         return any(e.proto.component_name == f"mnemoscope_{name}" for e in self.at.get("bidi_component"))
 
@@ -140,6 +145,8 @@ COMPONENT_KEYS = {
     "recall_hits", "recall_why", "recall_chips", "recall_tray", "memory_strip", "memory_chips", "memory_neighbours",
     "latents_table", "latents_tray", "latent_top", "latent_contexts", "latent_nearest", "latent_coactive", "pair_why",
     "pair_only_a", "pair_only_b", "miss_right", "miss_wrong",
+    "atlas_tray", "atlas_memory_chips", "timeline_tray",
+    *(f"atlas_axis_{codes}_{axis}" for codes in ("dense", "sparse", "combined") for axis in range(3)),
 }  # fmt: skip
 
 

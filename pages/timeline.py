@@ -1,0 +1,93 @@
+"""When does a latent fire over a dialogue? Turns across, latents down: what enters, stays, returns, drifts."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import streamlit as st
+
+from core import MemoryBank, Timeline
+from ui import atlas_panel, banks, contrasts, frame, link, parts, timeline, tray
+
+
+def choose_cell(found: Timeline, turn: int, latent: int) -> None:
+    st.session_state.update(memory=found.ids[turn], latent=latent)
+
+
+def choose_latent(found: Timeline, key: str) -> None:
+    picked = st.session_state[key].selection.rows
+    if picked:
+        st.session_state["latent"] = int(found.latents[picked[0]])
+
+
+def read_turn(found: Timeline) -> None:
+    turn = st.session_state["timeline_turn"]
+    st.session_state["memory"] = None if turn is None else found.ids[turn]
+
+
+def latents(bank: MemoryBank, found: Timeline, latent: int | None) -> None:
+    """One row a latent; a click chooses it."""
+    key = f"timeline_table_{found.conversation}_{hash(found.latents.tobytes()) & 0xFFFFFF}"
+    rows = [{name: value for name, value in row.items() if name != "weight"} for row in timeline.rows(bank, found)]
+    st.dataframe(
+        rows, key=key, on_select=partial(choose_latent, found, key), selection_mode="single-row", hide_index=True,
+        height=min(38 + 35 * len(rows), 388),
+    )  # fmt: skip
+    parts.small("Stays and absences in turns; a silence of more than four turns ends a stay.")
+
+
+def chosen(bank: MemoryBank, found: Timeline, latent: int | None, memory: str | None) -> None:
+    """The chosen latent's story, and the chosen turn."""
+    if latent is None:
+        st.caption("Choose a row, or a cell of the map, to follow one latent.")
+    else:
+        contrasts.chosen(bank, latent)
+        st.write(parts.plain(timeline.told(found, latent)))
+        turns = found.turns(latent)
+        texts = banks.memories(bank, tuple(found.ids[t] for t in turns))
+        st.session_state["timeline_turn"] = found.ids.index(memory) if memory in texts else None
+        st.selectbox(
+            f"Read one of its {len(turns):,} turns", turns, key="timeline_turn", on_change=read_turn, args=(found,),
+            format_func=lambda t: f"{t + 1}: {parts.short(texts[found.ids[t]].text)}", index=None,
+            placeholder="choose a turn",
+        )  # fmt: skip
+    atlas_panel.memory(bank)
+
+
+def draw(page: frame.Body) -> None:
+    bank = page.bank
+    parts.told_problem()
+    if parts.nothing_to_recall(bank):
+        return
+    if not banks.conversations(bank):
+        st.write("The memories of this bank stand alone: only a dialogue has a timeline.")
+        st.button("Look at them in the Atlas", icon=":material/scatter_plot:", on_click=link.go, args=("atlas",))
+        return
+    conversation = timeline.form(bank)
+    tray.draw(bank, "timeline_tray", to_recall=True)
+    found = timeline.line(bank, conversation)
+    if found is None:
+        return
+    if not len(found.latents):
+        st.write("No latent of this choice fires in this dialogue. Choose another dialogue, or other latents.")
+        return
+    state = st.session_state
+    latent = state.get("latent") if state.get("latent") in found.latents.tolist() else None
+    memory = state.get("memory")
+    timeline.figure(bank, found, latent, memory, partial(choose_cell, found))
+    with st.container(key="timeline_split"):
+        left, right = st.columns([6, 5], gap="large")
+    with left:
+        latents(bank, found, latent)
+    with right:
+        chosen(bank, found, latent, memory)
+    page.export("latents", lambda: timeline.rows(bank, found))
+    page.export("firings", lambda: timeline.cell_rows(bank, found))
+    if len(found.sessions) > 1:
+        page.export("drift", lambda: timeline.drift_rows(found))
+    page.python = timeline.python(bank, found)
+
+
+frame.enter()
+with frame.body("timeline") as body:
+    draw(body)

@@ -1,0 +1,125 @@
+"""What the Atlas draws, remembered: maps, clusters with their names, groups of memories."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+import streamlit as st
+
+from core import Contrast, MapPlan, MemoryBank, MemoryMap
+from core.types import Floats
+from ui import banks, labels
+
+NAMES = 2
+"""Labels that a cluster is called by."""
+TRUSTED = 0.7
+"""Trust from which a label is preferred for naming a cluster."""
+LOOKED_AT = 8
+"""Latents that they are chosen from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """The groups of the encoded memories by one field, largest first."""
+
+    of: np.ndarray
+    """int32 [n], −1 where the field is empty."""
+    names: tuple[str, ...]
+
+    def rows(self, name: str) -> np.ndarray:
+        """Rows of one group, ascending; none where it does not exist."""
+        return np.flatnonzero(self.of == self.names.index(name)) if name in self.names else np.zeros(0, np.int64)
+
+
+def memory_map(bank: MemoryBank, plan: MapPlan) -> MemoryMap | None:
+    """A map, or None where it has to be laid out first."""
+    return _map(str(bank.path), bank.version, plan, bank)
+
+
+@st.cache_data(max_entries=16, show_spinner="Finding the main axes")
+def _map(path: str, version: int, plan: MapPlan, _bank: MemoryBank) -> MemoryMap | None:
+    return _bank.maps.get(plan)
+
+
+def axes(bank: MemoryBank, found: MemoryMap, k: int = 3) -> list[tuple[list[int], list[int]]]:
+    return _axes(str(bank.path), bank.version, found.plan, k, bank, found)
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _axes(
+    path: str, version: int, plan: MapPlan, k: int, _bank: MemoryBank, _found: MemoryMap
+) -> list[tuple[list[int], list[int]]]:
+    return _bank.maps.axes(_found, k)
+
+
+def similarity(bank: MemoryBank, codes: str, text: str) -> Floats:
+    return _similarity(str(bank.path), bank.version, codes, text, bank)
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _similarity(path: str, version: int, codes: str, text: str, _bank: MemoryBank) -> Floats:
+    return _bank.maps.similarity(codes, text)  # type: ignore[arg-type]
+
+
+def column(bank: MemoryBank, field: str) -> Column:
+    """Memories by category, role, session or conversation; a session of several conversations carries theirs."""
+    return _column(str(bank.path), bank.version, field, bank)
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _column(path: str, version: int, field: str, _bank: MemoryBank) -> Column:
+    facts = _bank.groups.facts()
+    values = facts[field].to_pylist()
+    if field == "session" and len(set(facts["conversation"].to_pylist()) - {""}) > 1:
+        homes = facts["conversation"].to_pylist()
+        values = [f"{home} · {value}" if value and home else value for home, value in zip(homes, values, strict=True)]
+    return _ordered(values, by_size=field != "session")
+
+
+def _ordered(values: list[str], by_size: bool) -> Column:
+    """The largest group first, or the one whose name counts lowest: session_2 before session_10."""
+    names, inverse, counts = np.unique(np.asarray(values, dtype=object), return_inverse=True, return_counts=True)
+    natural = [[int(p) if p.isdigit() else p for p in re.split(r"(\d+)", name)] for name in names]
+    rising = sorted((i for i, name in enumerate(names) if name), key=lambda i: natural[i])
+    order = sorted(rising, key=lambda i: -counts[i]) if by_size else rising
+    rank = np.full(len(names), -1, np.int32)
+    rank[order] = np.arange(len(order))
+    return Column(rank[inverse], tuple(str(names[i]) for i in order))
+
+
+def clusters(bank: MemoryBank, found: MemoryMap, smallest: int) -> Column:
+    """The clusters of a map, each with a name: its number and the labels that most set it apart."""
+    return _clusters(str(bank.path), bank.version, found.plan, smallest, bank, found)
+
+
+@st.cache_data(max_entries=32, show_spinner="Finding clusters")
+def _clusters(path: str, version: int, plan: MapPlan, smallest: int, _bank: MemoryBank, _found: MemoryMap) -> Column:
+    of = _found.clusters(smallest)
+    if of.max() < 0:
+        return Column(of, ())
+    latents = _bank.maps.cluster_latents(of, LOOKED_AT)
+    names = banks.labels(_bank, [latent for found in latents for latent in found])
+    return Column(of, tuple(f"{i + 1}: {_called(found, names)}" for i, found in enumerate(latents)))
+
+
+def _called(latents: list[int], names: labels.Names) -> str:
+    """The first labels that do not say the same, trusted ones before others; numbers of latents that nobody named."""
+    said: list[str] = []
+    for latent in sorted(latents, key=lambda i: not labels.trust(names.get(i)) >= TRUSTED):
+        text = labels.text(latent, names).split(" / ")[0] or f"latent {latent}"
+        if not any(text in other or other in text for other in said):
+            said.append(text)
+    return ", ".join(said[:NAMES]) or "nothing sets it apart"
+
+
+def contrast(bank: MemoryBank, a: np.ndarray, b: np.ndarray | None) -> Contrast:
+    """Rows a against rows b, or against all others."""
+    return _contrast(str(bank.path), bank.version, a, b, bank)
+
+
+@st.cache_data(max_entries=32, show_spinner="Comparing every latent")
+def _contrast(path: str, version: int, a: np.ndarray, b: np.ndarray | None, _bank: MemoryBank) -> Contrast:
+    ids = _bank.index().ids
+    return _bank.groups.contrast((ids[i] for i in a), None if b is None else (ids[i] for i in b))
