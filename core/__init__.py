@@ -11,9 +11,11 @@ from core.errors import CoreError
 from core.readers import FORMATS
 from core.retrieval.fusion import FUSIONS
 from core.retrieval.similarity import WEIGHTINGS
+from core.separability import SIMILARITIES, Separation
 from core.settings import data_folder
 from core.types import (
     MODES,
+    Case,
     Codes,
     Context,
     Explanation,
@@ -39,7 +41,9 @@ __all__ = [
     "FORMATS",
     "FUSIONS",
     "MODES",
+    "SIMILARITIES",
     "WEIGHTINGS",
+    "Case",
     "Codes",
     "Context",
     "CoreError",
@@ -59,6 +63,7 @@ __all__ = [
     "Query",
     "Question",
     "Refusal",
+    "Separation",
     "Term",
     "TokenTrace",
     "data_folder",

@@ -22,6 +22,7 @@ from core.retrieval import explain as explaining
 from core.retrieval.counterfactual import Flip, minimal_flips
 from core.retrieval.index import Index
 from core.retrieval.rank import rank
+from core.separability import Separability
 from core.store import Database, tables
 from core.types import (
     Codes,
@@ -90,6 +91,11 @@ class MemoryBank:
     def latents(self) -> Latents:
         """The engine's dictionary as this bank sees it: labels, trust, statistics, examples."""
         return Latents(self)
+
+    @property
+    def separability(self) -> Separability:
+        """Whether related questions are nearer than unrelated ones: cases, figures, the latents behind them."""
+        return Separability(self)
 
     # --- what is in it ------------------------------------------------------------------------------------------------
 
@@ -276,6 +282,14 @@ class MemoryBank:
                 tables.add_query_codes(cursor, self.engine.fingerprint, missing[start:stop], codes)
             stored |= {text: codes.take([i]) for i, text in enumerate(missing[start:stop])}
         return stored
+
+    def store_texts(self, texts: Sequence[str]) -> None:
+        """Encode texts as memories are, though they are none, and keep their codes in the bank."""
+        for start, stop in _batches(texts):
+            codes = self.engine.encode(list(texts[start:stop])).merged()
+            with self._database.write() as cursor:
+                tables.add_engine(cursor, self.engine.fingerprint, self.engine.name, codes, self.engine.about)
+                tables.add_text_codes(cursor, self.engine.fingerprint, texts[start:stop], codes)
 
     def search(self, query: Query, also: tuple[str, ...] = ()) -> Hits:
         """The memories that stand out for a query in any mode; ``also`` names memories to place in any case."""

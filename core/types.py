@@ -18,6 +18,8 @@ from core.codes import Codes, Floats, Ints, Offsets, TokenTrace
 __all__ = [
     "LABEL_SOURCES",
     "MODES",
+    "Case",
+    "CaseLatent",
     "Codes",
     "Context",
     "Explanation",
@@ -83,6 +85,22 @@ class Question:
     answer: str = ""
     category: str = ""
     source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A context with a question it answers and questions it does not: one separability case."""
+
+    id: str
+    context: str
+    related: str
+    """The question that the context answers."""
+    unrelated: str
+    """A question about something else in the same dialogue."""
+    elsewhere: str = ""
+    """A question about another dialogue; empty where there is none."""
+    context_id: str = ""
+    """The memory that the context is, where it is one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -344,6 +362,26 @@ class Pair:
     jaccard: float
     words: tuple[str, ...]
     """Content words that both texts share."""
+
+
+@dataclass(frozen=True, slots=True)
+class CaseLatent:
+    """One latent of a context in a separability case: what it adds to the sparse similarity of either question."""
+
+    latent: int
+    related: float
+    """Its part in SIM(C, R); these parts sum to the similarity."""
+    unrelated: float
+    """The same for SIM(C, NR)."""
+    context_token: Span
+    related_token: Span
+    """Where it peaks in the related question; empty where it does not fire there."""
+    unrelated_token: Span
+
+    @property
+    def helped(self) -> float:
+        """What it adds to SEP: above 0 it helped, below it confused."""
+        return self.related - self.unrelated
 
 
 @dataclass(frozen=True, slots=True)

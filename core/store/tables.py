@@ -213,13 +213,28 @@ def load_codes(cursor: Cursor, fingerprint: str) -> tuple[pa.Table, Codes | None
     return table.select(["id", "text", "conversation", "category"]), codes_of(table, engine[0]) if engine else None
 
 
+def add_text_codes(cursor: Cursor, fingerprint: str, texts: Sequence[str], codes: Codes) -> None:
+    _insert_codes(cursor, "text_codes", "text", fingerprint, texts, codes)
+
+
 def load_query_codes(cursor: Cursor, fingerprint: str, texts: Sequence[str] | None = None) -> dict[str, Codes]:
     """Stored codes of queries, one row each, by text."""
+    return _load_codes_by_text(cursor, "query_codes", fingerprint, texts)
+
+
+def load_text_codes(cursor: Cursor, fingerprint: str, texts: Sequence[str] | None = None) -> dict[str, Codes]:
+    """Stored codes of texts that are no memories, one row each, by text."""
+    return _load_codes_by_text(cursor, "text_codes", fingerprint, texts)
+
+
+def _load_codes_by_text(
+    cursor: Cursor, table_name: str, fingerprint: str, texts: Sequence[str] | None
+) -> dict[str, Codes]:
     engine = _first(cursor, "select n_latents from engines where fingerprint = ?", [fingerprint])
     if engine is None:
         return {}
     table = cursor.sql(
-        f"""select text, {_CODE} from query_codes
+        f"""select text, {_CODE} from {table_name}
             where engine = ?1 and (?2::varchar[] is null or text in (select unnest(?2::varchar[])))""",
         params=[fingerprint, None if texts is None else list(texts)],
     ).to_arrow_table()
