@@ -12,6 +12,7 @@ import pyarrow as pa
 import streamlit as st
 
 from core import (
+    Case,
     Codes,
     CoreError,
     Engine,
@@ -21,11 +22,12 @@ from core import (
     Memory,
     MemoryBank,
     Query,
+    Separation,
     TokenTrace,
     data_folder,
     open_demo,
 )
-from core.types import Label, LatentInfo, Pair
+from core.types import CaseLatent, Label, LatentInfo, Pair
 from ui.jobs import Job, Jobs
 from ui.warm import Warmer
 
@@ -286,6 +288,55 @@ def pair(bank: MemoryBank, a: str, b: str) -> Pair:
 @st.cache_data(max_entries=64, show_spinner=False)
 def _pair(fingerprint: str, a: str, b: str, _bank: MemoryBank) -> Pair:
     return _bank.latents.pair(a, b)
+
+
+def case_sources(bank: MemoryBank) -> dict[str, int]:
+    """Where separability cases can come from, with their number."""
+    return _case_sources(str(bank.path), bank.version, bank)
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def _case_sources(path: str, version: int, _bank: MemoryBank) -> dict[str, int]:
+    return _bank.separability.sources()
+
+
+def cases(bank: MemoryBank, source: str) -> list[Case]:
+    return _cases(str(bank.path), bank.version, source, bank)
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def _cases(path: str, version: int, source: str, _bank: MemoryBank) -> list[Case]:
+    return _bank.separability.cases(source)
+
+
+def case_texts_missing(bank: MemoryBank, source: str) -> int:
+    """Texts of a source's cases without codes."""
+    return _case_texts_missing(str(bank.path), bank.version, source, bank)
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def _case_texts_missing(path: str, version: int, source: str, _bank: MemoryBank) -> int:
+    return _bank.separability.missing(cases(_bank, source))
+
+
+def separation(bank: MemoryBank, source: str, similarity: str) -> Separation:
+    return _separation(str(bank.path), bank.version, source, similarity, bank)
+
+
+@st.cache_data(max_entries=16, show_spinner="Comparing every context with every question")
+def _separation(path: str, version: int, source: str, similarity: str, _bank: MemoryBank) -> Separation:
+    return _bank.separability.measure(cases(_bank, source), similarity)
+
+
+def case_latents(bank: MemoryBank, case: Case, similarity: str, easy: bool) -> tuple[CaseLatent, ...]:
+    return _case_latents(str(bank.path), bank.version, case, similarity, easy, bank)
+
+
+@st.cache_data(max_entries=128, show_spinner=False)
+def _case_latents(
+    path: str, version: int, case: Case, similarity: str, easy: bool, _bank: MemoryBank
+) -> tuple[CaseLatent, ...]:
+    return _bank.separability.latents(case, similarity, easy)
 
 
 def job(bank: MemoryBank) -> Job | None:

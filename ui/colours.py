@@ -15,5 +15,8 @@ MODE_COLOURS: dict[Mode, str] = {
 ACTIVATION = MODE_COLOURS["sparse"]
 """The end of the one ramp that activations are drawn in; it starts at the surface."""
 
+ACCENTS = {"light": "#0072B2", "dark": "#4FB0E5"}
+"""Around what is chosen: an outline, never a fill."""
+
 STATE_COLOURS = {"ready": "#009E73", "busy": "#E69F00", "cold": "#8A8A8A", "missing": "#D55E00"}
 """The dot beside the engine's name."""

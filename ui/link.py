@@ -14,7 +14,7 @@ from urllib.parse import urlencode, urlsplit, urlunsplit
 
 import streamlit as st
 
-from core import DEMO_QUERY, FUSIONS, WEIGHTINGS, Query
+from core import DEMO_QUERY, FUSIONS, SIMILARITIES, WEIGHTINGS, MemoryBank, Query
 from ui import banks
 
 SECONDS_A_STALE_ADDRESS_MAY_ARRIVE = 3.0
@@ -127,6 +127,7 @@ MEMORY = Field("memory", _optional_text, lambda: None)
 LATENT = Field("latent", _number("latent", 0, 10_000_000), lambda: None)
 TERMS = Field("terms", _terms, list, lambda terms: ",".join(f"{latent}:{weight:g}" for latent, weight in terms))
 MUTED = Field("muted", _muted, list, lambda muted: ",".join(map(str, muted)))
+PICTURE = Field("picture_format", _one_of("picture format", lambda: ("svg", "png")), lambda: "svg")
 VIEWS = {"dictionary": "Dictionary", "pair": "Pair microscope", "health": "Health"}
 SORTS = {
     "fires": "activation on the text",
@@ -182,6 +183,16 @@ PAGES: dict[str, tuple[Field, ...]] = {
         Field("memory_find", _text, lambda: ""),
         CONVERSATION,
         Field("memory_near", _one_of("list of neighbours", lambda: NEIGHBOURS), lambda: "dense"),
+    ),
+    "separability": (
+        BANK,
+        Field("sep_source", _text, lambda: ""),
+        Field("sep_similarity", _one_of("similarity", lambda: SIMILARITIES), lambda: next(iter(SIMILARITIES))),
+        Field("sep_against", _one_of("unrelated question", lambda: ("same", "other")), lambda: "same"),
+        Field("sep_figure", _one_of("figure", lambda: ("share_positive", "effect", "auc")), lambda: "share_positive"),
+        Field("sep_case", _optional_text, lambda: None),
+        PICTURE,
+        LATENT,
     ),
     "library": (BANK,),
 }
@@ -271,6 +282,16 @@ def note(sentence: str) -> None:
     """Say on this page that a value of the link is unknown."""
     if sentence not in notes():
         st.session_state["_link_notes"] = [*notes(), sentence]
+
+
+def known_latent(bank: MemoryBank) -> int | None:
+    """The latent of the link, where this dictionary has it."""
+    latent, n = st.session_state.get("latent"), bank.latents.n
+    if latent is None or latent < n:
+        return latent
+    note(f"Latent {latent} does not exist: this dictionary has {n:,} (0–{n - 1}).")
+    st.session_state["latent"] = None
+    return None
 
 
 def go(page: str) -> None:
