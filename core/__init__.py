@@ -4,10 +4,12 @@
 >>> bank = MemoryBank.open("memories.duckdb")
 """
 
+from core.analysis.overlap import MEASURES
 from core.bank import MemoryBank
 from core.demo import DEMO_QUERY, open_demo
 from core.encoding.engines import Engine, presets
 from core.errors import CoreError
+from core.overlap import GROUPINGS, Overlap, OverlapPair
 from core.readers import FORMATS
 from core.retrieval.fusion import FUSIONS
 from core.retrieval.similarity import WEIGHTINGS
@@ -40,6 +42,8 @@ __all__ = [
     "DEMO_QUERY",
     "FORMATS",
     "FUSIONS",
+    "GROUPINGS",
+    "MEASURES",
     "MODES",
     "SIMILARITIES",
     "WEIGHTINGS",
@@ -57,6 +61,8 @@ __all__ = [
     "Memory",
     "MemoryBank",
     "Mode",
+    "Overlap",
+    "OverlapPair",
     "Pair",
     "PairLatent",
     "Progress",

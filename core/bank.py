@@ -18,6 +18,7 @@ from core.encoding.engines import Encoder, Engine
 from core.errors import CoreError
 from core.evaluation import runner as running
 from core.latents import Latents
+from core.overlap import Overlaps
 from core.retrieval import explain as explaining
 from core.retrieval.counterfactual import Flip, minimal_flips
 from core.retrieval.index import Index
@@ -91,6 +92,11 @@ class MemoryBank:
     def latents(self) -> Latents:
         """The engine's dictionary as this bank sees it: labels, trust, statistics, examples."""
         return Latents(self)
+
+    @property
+    def overlap(self) -> Overlaps:
+        """Which memories, sessions, conversations or categories share latents, and how much."""
+        return Overlaps(self)
 
     @property
     def separability(self) -> Separability:

@@ -27,12 +27,14 @@ __all__ = [
     "Health",
     "Hits",
     "ImportReport",
+    "Interference",
     "Ints",
     "Label",
     "LatentInfo",
     "Memory",
     "Mode",
     "Offsets",
+    "OverlapLatent",
     "Pair",
     "PairLatent",
     "Progress",
@@ -382,6 +384,36 @@ class CaseLatent:
     def helped(self) -> float:
         """What it adds to SEP: above 0 it helped, below it confused."""
         return self.related - self.unrelated
+
+
+@dataclass(frozen=True, slots=True)
+class OverlapLatent:
+    """One latent of two rows of an overlap matrix; a value is 0 and a token empty where it does not fire."""
+
+    latent: int
+    a: float
+    """Its value in the first row's code."""
+    b: float
+    token_a: Span
+    """The token it peaks at in the first row: in the memory of a group that fires it most."""
+    token_b: Span
+    memory_a: str
+    """That memory."""
+    memory_b: str
+
+
+@dataclass(frozen=True, slots=True)
+class Interference:
+    """Two memories that fire the same latents and say different things."""
+
+    a: str
+    b: str
+    sparse: float
+    """Cosine of strongest activations times inverse document frequency."""
+    dense: float
+    """Cosine of the dense vectors."""
+    words: int
+    """Content words they share."""
 
 
 @dataclass(frozen=True, slots=True)

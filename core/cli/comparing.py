@@ -10,13 +10,18 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
+from core.analysis.overlap import MEASURES
 from core.analysis.separability import ModeSeparation
 from core.bank import MemoryBank
-from core.cli.shared import Commands, Result, drawn
+from core.cli.shared import Commands, Result, drawn, positive
 from core.errors import CoreError
+from core.overlap import GROUPINGS, pairs_of
 from core.separability import QUESTIONS, SIMILARITIES, Separation
 from core.settings import cache_folder
 from core.types import Mode
+
+MOST_PRINTED = 1000
+"""Rows up to which ``overlap --json`` prints the whole matrix."""
 
 
 def register(commands: Commands) -> None:
@@ -27,6 +32,15 @@ def register(commands: Commands) -> None:
     sub.add_argument("--bank", help="a bank whose questions are asked, or whose stored codes are used")
     sub.add_argument("--engine", default="minilm", help="engine whose codes are used (default minilm)")
     sub.add_argument("--similarity", choices=list(SIMILARITIES), default=next(iter(SIMILARITIES)))
+
+    sub = commands.add("overlap", _overlap, "Which memories, sessions or categories share latents.")
+    sub.add_argument("--by", choices=GROUPINGS, default="memory", help="what is compared (default memory)")
+    sub.add_argument("--measure", choices=MEASURES, default="jaccard")
+    sub.add_argument("--threshold", type=float, default=0.0, metavar="Q",
+                     help="activations at or below this quantile do not count (default 0: all count)")  # fmt: skip
+    sub.add_argument("--conversation", help="only memories of this conversation")
+    sub.add_argument("--pair", nargs=2, metavar=("A", "B"), help="the latents that two rows share and do not")
+    sub.add_argument("--k", type=positive, default=10, help="how many pairs, or latents of a pair (default 10)")
 
 
 def _separability(a: argparse.Namespace) -> Result:
@@ -49,6 +63,50 @@ def _separability(a: argparse.Namespace) -> Result:
     found = bank.separability.measure(cases, a.similarity)
     result = figures(found) | {"provenance": bank.provenance() | {"cases": source}}
     return result, _lines(found)
+
+
+def _overlap(a: argparse.Namespace) -> Result:
+    bank = MemoryBank.open(a.bank, a.engine, create=False)
+    found = bank.overlap.matrix(a.by, a.measure, a.threshold, a.conversation)
+    head = {
+        "by": found.by,
+        "measure": found.measure,
+        "quantile": found.quantile,
+        "threshold": round(found.threshold, 6),
+    }
+    if a.pair:
+        pair = bank.overlap.pair(found, *a.pair)
+        n = len(pair.shared)
+        shown = {name: list(getattr(pair, name))[: a.k] for name in ("shared", "only_a", "only_b")}
+        labels = bank.latents.labels(x.latent for some in shown.values() for x in some)
+        lines = [f"{pair.a} and {pair.b} share {n:,} latent{'' if n == 1 else 's'}; "
+                 + ", ".join(f"{name} {value:.3f}" for name, value in pair.figures.items())]  # fmt: skip
+        lines += [
+            f"{x.latent:7}  {x.a:8.2f}  {x.b:8.2f}  “{x.token_a.text}” · “{x.token_b.text}”  {labels[x.latent].text}"
+            for x in shown["shared"]
+        ]
+        rows = {name: [asdict(x) | {"label": labels[x.latent].text} for x in some] for name, some in shown.items()}
+        sizes = {"n_shared": n, "n_only_a": len(pair.only_a), "n_only_b": len(pair.only_b)}
+        return head | {"a": pair.a, "b": pair.b, "figures": pair.figures, **sizes, **rows}, lines
+    core, unique, owner = found.core_and_unique()
+    clashes = bank.overlap.interference(a.k, a.conversation)
+    result = head | {
+        "rows": [
+            {"name": name, "memories": len(members), "latents": int(n)}
+            for name, members, n in zip(found.names, found.members, found.latents, strict=True)
+        ],
+        "values": found.values.round(4).astype(float).round(4).tolist() if len(found) <= MOST_PRINTED else None,
+        "order": found.order.tolist(),
+        "core": core.tolist(),
+        "unique": [{"latent": int(x), "row": found.names[i]} for x, i in zip(unique, owner, strict=True)],
+        "interference": [asdict(one) for one in clashes],
+        "provenance": bank.provenance(),
+    }
+    lines = [f"{len(found):,} rows, {len(core):,} latents in all of them, {len(unique):,} in one alone; nearest:"]
+    lines += [f"{row[a.measure]:9.3f}  {row['a']}  {row['b']}" for row in pairs_of(found, a.k)]
+    lines += ["same latents, different things:"] if clashes else []
+    lines += [f"{one.sparse:9.3f}  {one.a}  {one.b}  (dense {one.dense:.3f})" for one in clashes]
+    return result, lines
 
 
 def figures(found: Separation) -> dict[str, Any]:

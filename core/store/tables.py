@@ -120,6 +120,11 @@ def conversations(cursor: Cursor) -> list[tuple[str, int]]:
     ).fetchall()
 
 
+def groups(cursor: Cursor) -> pa.Table:
+    """(id, conversation, session, category) of every memory."""
+    return cursor.sql("select id, conversation, session, category from memories order by id").to_arrow_table()
+
+
 def memory_rows(cursor: Cursor) -> pa.Table:
     """Everything about every memory, for export."""
     return cursor.sql(f"select {_MEMORY} from memories order by conversation, position, id").to_arrow_table()
