@@ -21,13 +21,15 @@ from core import (
     Hits,
     Memory,
     MemoryBank,
+    Overlap,
+    OverlapPair,
     Query,
     Separation,
     TokenTrace,
     data_folder,
     open_demo,
 )
-from core.types import CaseLatent, Label, LatentInfo, Pair
+from core.types import CaseLatent, Interference, Label, LatentInfo, Pair
 from ui.jobs import Job, Jobs
 from ui.warm import Warmer
 
@@ -337,6 +339,50 @@ def _case_latents(
     path: str, version: int, case: Case, similarity: str, easy: bool, _bank: MemoryBank
 ) -> tuple[CaseLatent, ...]:
     return _bank.separability.latents(case, similarity, easy)
+
+
+def groupings(bank: MemoryBank) -> dict[str, int]:
+    """What the rows of an overlap can be, with their number."""
+    return _groupings(str(bank.path), bank.version, bank)
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def _groupings(path: str, version: int, _bank: MemoryBank) -> dict[str, int]:
+    return _bank.overlap.groupings()
+
+
+def overlap(
+    bank: MemoryBank, by: str, measure: str, quantile: float, conversation: str | None, memories: tuple[str, ...] | None
+) -> Overlap:
+    """Never changed by anybody: the matrix of thousands of rows is shared, not copied."""
+    return _overlap(str(bank.path), bank.version, by, measure, quantile, conversation, memories, bank)
+
+
+@st.cache_resource(max_entries=6, show_spinner="Comparing every row with every other")
+def _overlap(
+    path: str, version: int, by: Any, measure: Any, quantile: float, conversation: str | None,
+    memories: tuple[str, ...] | None, _bank: MemoryBank,
+) -> Overlap:  # fmt: skip
+    return _bank.overlap.matrix(by, measure, quantile, conversation, memories)
+
+
+def overlap_pair(bank: MemoryBank, found: Overlap, a: str, b: str) -> OverlapPair:
+    key = (found.by, found.measure, found.quantile, hash(found.names), a, b)
+    return _overlap_pair(str(bank.path), bank.version, key, found, bank)
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _overlap_pair(path: str, version: int, key: tuple[Any, ...], _found: Overlap, _bank: MemoryBank) -> OverlapPair:
+    return _bank.overlap.pair(_found, key[-2], key[-1])
+
+
+def interference(bank: MemoryBank, conversation: str | None, k: int) -> list[Interference]:
+    return _interference(str(bank.path), bank.version, conversation, k, bank)
+
+
+@st.cache_data(max_entries=32, show_spinner="Looking for pairs that share latents and not their meaning")
+def _interference(path: str, version: int, conversation: str | None, k: int, _bank: MemoryBank) -> list[Interference]:
+    return _bank.overlap.interference(k, conversation)
 
 
 def job(bank: MemoryBank) -> Job | None:

@@ -14,7 +14,7 @@ from urllib.parse import urlencode, urlsplit, urlunsplit
 
 import streamlit as st
 
-from core import DEMO_QUERY, FUSIONS, SIMILARITIES, WEIGHTINGS, MemoryBank, Query
+from core import DEMO_QUERY, FUSIONS, GROUPINGS, MEASURES, SIMILARITIES, WEIGHTINGS, MemoryBank, Query
 from ui import banks
 
 SECONDS_A_STALE_ADDRESS_MAY_ARRIVE = 3.0
@@ -128,6 +128,8 @@ LATENT = Field("latent", _number("latent", 0, 10_000_000), lambda: None)
 TERMS = Field("terms", _terms, list, lambda terms: ",".join(f"{latent}:{weight:g}" for latent, weight in terms))
 MUTED = Field("muted", _muted, list, lambda muted: ",".join(map(str, muted)))
 PICTURE = Field("picture_format", _one_of("picture format", lambda: ("svg", "png")), lambda: "svg")
+THRESHOLDS = {"0": 0.0, "25": 0.25, "50": 0.5, "75": 0.75, "90": 0.9, "95": 0.95, "99": 0.99}
+"""Quantiles of the positive activations, by the percent that the slider shows."""
 VIEWS = {"dictionary": "Dictionary", "pair": "Pair microscope", "health": "Health"}
 SORTS = {
     "fires": "activation on the text",
@@ -183,6 +185,18 @@ PAGES: dict[str, tuple[Field, ...]] = {
         Field("memory_find", _text, lambda: ""),
         CONVERSATION,
         Field("memory_near", _one_of("list of neighbours", lambda: NEIGHBOURS), lambda: "dense"),
+    ),
+    "overlap": (
+        BANK,
+        Field("overlap_by", _one_of("kind of row", lambda: GROUPINGS), lambda: "memory"),
+        Field("overlap_measure", _one_of("measure", lambda: MEASURES), lambda: "jaccard"),
+        Field("overlap_threshold", _one_of("threshold", lambda: THRESHOLDS), lambda: "0"),
+        CONVERSATION,
+        Field("overlap_zoom", _optional_text, lambda: None),
+        Field("overlap_a", _optional_text, lambda: None),
+        Field("overlap_b", _optional_text, lambda: None),
+        PICTURE,
+        LATENT,
     ),
     "separability": (
         BANK,
@@ -302,6 +316,12 @@ def go(page: str) -> None:
 def open_latent(latent: int) -> None:
     """From a callback: show one latent on its page."""
     st.session_state.update(latent=int(latent), latents_view="dictionary")
+    go("latents")
+
+
+def open_pair(a: str, b: str) -> None:
+    """From a callback: two texts under the microscope."""
+    st.session_state.update(pair_a=a, pair_b=b, latents_view="pair")
     go("latents")
 
 

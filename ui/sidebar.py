@@ -48,6 +48,7 @@ def bank_changed() -> None:
     """What was chosen in one bank does not exist in the next."""
     state = st.session_state
     state.update(memory=None, latent=None, token=None, conversation="", sep_source="", sep_case=None)
+    state.update(overlap_zoom=None, overlap_a=None, overlap_b=None)
     if state.get("recall_text", "") in ("", DEMO_QUERY):
         state["recall_text"] = link.first_question()
 
