@@ -5,21 +5,25 @@
 """
 
 from core.analysis.contrast import Contrast
+from core.analysis.overlap import MEASURES
 from core.bank import MemoryBank
 from core.demo import DEMO_QUERY, open_demo
 from core.encoding.engines import Engine, presets
 from core.errors import CoreError
 from core.groups import FIELDS
 from core.maps import MapPlan, MemoryMap
+from core.overlap import GROUPINGS, Overlap, OverlapPair
 from core.readers import FORMATS
 from core.retrieval.counterfactual import Agreement, Flip
 from core.retrieval.criteria import CRITERIA
 from core.retrieval.fusion import FUSIONS
 from core.retrieval.similarity import WEIGHTINGS
+from core.separability import SIMILARITIES, Separation
 from core.settings import data_folder
 from core.timelines import Timeline
 from core.types import (
     MODES,
+    Case,
     Codes,
     Context,
     Explanation,
@@ -47,9 +51,13 @@ __all__ = [
     "FIELDS",
     "FORMATS",
     "FUSIONS",
+    "GROUPINGS",
+    "MEASURES",
     "MODES",
+    "SIMILARITIES",
     "WEIGHTINGS",
     "Agreement",
+    "Case",
     "Codes",
     "Context",
     "Contrast",
@@ -67,12 +75,15 @@ __all__ = [
     "MemoryBank",
     "MemoryMap",
     "Mode",
+    "Overlap",
+    "OverlapPair",
     "Pair",
     "PairLatent",
     "Progress",
     "Query",
     "Question",
     "Refusal",
+    "Separation",
     "Spread",
     "Term",
     "Timeline",

@@ -23,12 +23,14 @@ from core.groups import Groups
 from core.latents import Latents
 from core.learning import Learning
 from core.maps import Maps
+from core.overlap import Overlaps
 from core.retrieval import explain as explaining
 from core.retrieval.absence import floor
 from core.retrieval.counterfactual import Agreement, Flip, agreement, minimal_flips, without_tokens
 from core.retrieval.index import Index
 from core.retrieval.rank import rank
 from core.runs import Runs
+from core.separability import Separability
 from core.settings import ASSETS
 from core.store import Database, tables
 from core.timelines import Timeline
@@ -129,6 +131,16 @@ class MemoryBank:
     def timeline(self, conversation: str, text: str = "", latents: Sequence[int] = (), k: int = 24) -> Timeline:
         """Latents over the turns of a dialogue: its most persistent ones, those of a text, or some that were picked."""
         return timelines.timeline(self, conversation, text, latents, k)
+
+    @property
+    def overlap(self) -> Overlaps:
+        """Which memories, sessions, conversations or categories share latents, and how much."""
+        return Overlaps(self)
+
+    @property
+    def separability(self) -> Separability:
+        """Whether related questions are nearer than unrelated ones: cases, figures, the latents behind them."""
+        return Separability(self)
 
     # --- what is in it ------------------------------------------------------------------------------------------------
 
@@ -324,6 +336,14 @@ class MemoryBank:
                 tables.add_query_codes(cursor, self.engine.fingerprint, missing[start:stop], codes)
             stored |= {text: codes.take([i]) for i, text in enumerate(missing[start:stop])}
         return stored
+
+    def store_texts(self, texts: Sequence[str]) -> None:
+        """Encode texts as memories are, though they are none, and keep their codes in the bank."""
+        for start, stop in _batches(texts):
+            codes = self.engine.encode(list(texts[start:stop])).merged()
+            with self._database.write() as cursor:
+                tables.add_engine(cursor, self.engine.fingerprint, self.engine.name, codes, self.engine.about)
+                tables.add_text_codes(cursor, self.engine.fingerprint, texts[start:stop], codes)
 
     def search(self, query: Query, also: tuple[str, ...] = ()) -> Hits:
         """The memories that stand out for a query in any mode; ``also`` names memories to place in any case."""

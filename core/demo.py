@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from core import readers
 from core.bank import MemoryBank
+from core.cases import read_cases
 from core.progress import finish
 from core.settings import ASSETS, data_folder
 from core.store import tables
@@ -50,8 +51,14 @@ def demo_readings() -> Iterable[Reading]:
     return (readers.read(file) for file in FILES)
 
 
+def case_questions() -> list[str]:
+    """The questions of the demo's separability cases, whose contexts are memories of the demo."""
+    cases, _ = read_cases(DEMO / "sep.jsonl")
+    return list(dict.fromkeys(text for c in cases for text in (c.related, c.unrelated, c.elsewhere) if text))
+
+
 def shipped(engine: str) -> tuple[Path, Path, Path]:
-    """(codes of the memories, codes of the landing query, trust of the labels among the memories)"""
+    """(codes of the memories; of the landing query and the cases' questions; trust of the labels among the memories)"""
     codes, query, trust = (DEMO / f"{name}.{engine}.parquet" for name in ("codes", "query", "trust"))
     return codes, query, trust
 
@@ -85,7 +92,9 @@ def build(engine: str = "minilm") -> tuple[int, int]:
         about = {"fingerprint": bank.engine.fingerprint, "n_latents": str(index.codes.n_latents)}
         memories, queries, trust = shipped(engine)
         _write(memories, "id", list(index.ids), index.codes, about)
-        _write(queries, "text", [DEMO_QUERY], bank.encode_query(DEMO_QUERY), about)
+        asked = [DEMO_QUERY, *case_questions()]
+        known = bank.store_queries(asked)
+        _write(queries, "text", asked, Codes.concat([known[text] for text in asked]), about)
         if len(bank.engine.catalogue):
             finish(bank.latents.measure())
         pq.write_table(bank.latents.trust_table(), trust, compression="zstd")

@@ -103,7 +103,7 @@ class Learning:
         codes, index, prior = bank.store_queries([q.text for q in asked]), bank.index(), self.prior()
         own = {name: [q for q in asked if q.conversation == name] for name in names}
         lessons = {name: learning.by_conversation(index, own[name], codes) for name in names}
-        cases: list[running.Case] = []
+        cases: list[running.Outcome] = []
         timings: dict[Mode, list[float]] = {}
         folds = min(FOLDS, len(names))
         for fold in range(folds):

@@ -16,7 +16,7 @@ from core.errors import CoreError
 from core.evaluation import faithfulness
 from core.evaluation.audit import Audit, audit
 from core.evaluation.comparison import Comparison, compare
-from core.evaluation.runner import EVALUATED, Case
+from core.evaluation.runner import EVALUATED, Outcome
 from core.retrieval.explain import shares_by_latent
 from core.retrieval.index import Index
 from core.retrieval.order import ranks_of
@@ -127,7 +127,7 @@ class Runs:
         with self._bank.write(new_version=False) as cursor:
             stored.delete(cursor, run)
 
-    def cases(self, run: str, mode: Mode | None = None, missed: bool | None = None) -> tuple[Case, ...]:
+    def cases(self, run: str, mode: Mode | None = None, missed: bool | None = None) -> tuple[Outcome, ...]:
         """The questions of a run; with a mode those only that it missed, or answered.
 
         Missed: not all of the evidence is among the first 10.
@@ -224,7 +224,7 @@ class Runs:
         return self.get(run)
 
 
-def is_missed(case: Case, mode: Mode) -> bool:
+def is_missed(case: Outcome, mode: Mode) -> bool:
     """Whether some of a question's evidence is not among the first 10 of a mode."""
     return case.measures[mode]["all@10"] < 1
 

@@ -18,6 +18,8 @@ from core.codes import Codes, Floats, Ints, Offsets, TokenTrace
 __all__ = [
     "LABEL_SOURCES",
     "MODES",
+    "Case",
+    "CaseLatent",
     "Codes",
     "Context",
     "Explanation",
@@ -25,12 +27,14 @@ __all__ = [
     "Health",
     "Hits",
     "ImportReport",
+    "Interference",
     "Ints",
     "Label",
     "LatentInfo",
     "Memory",
     "Mode",
     "Offsets",
+    "OverlapLatent",
     "Pair",
     "PairLatent",
     "Progress",
@@ -84,6 +88,22 @@ class Question:
     answer: str = ""
     category: str = ""
     source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A context with a question it answers and questions it does not: one separability case."""
+
+    id: str
+    context: str
+    related: str
+    """The question that the context answers."""
+    unrelated: str
+    """A question about something else in the same dialogue."""
+    elsewhere: str = ""
+    """A question about another dialogue; empty where there is none."""
+    context_id: str = ""
+    """The memory that the context is, where it is one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -381,6 +401,56 @@ class Pair:
     jaccard: float
     words: tuple[str, ...]
     """Content words that both texts share."""
+
+
+@dataclass(frozen=True, slots=True)
+class CaseLatent:
+    """One latent of a context in a separability case: what it adds to the sparse similarity of either question."""
+
+    latent: int
+    related: float
+    """Its part in SIM(C, R); these parts sum to the similarity."""
+    unrelated: float
+    """The same for SIM(C, NR)."""
+    context_token: Span
+    related_token: Span
+    """Where it peaks in the related question; empty where it does not fire there."""
+    unrelated_token: Span
+
+    @property
+    def helped(self) -> float:
+        """What it adds to SEP: above 0 it helped, below it confused."""
+        return self.related - self.unrelated
+
+
+@dataclass(frozen=True, slots=True)
+class OverlapLatent:
+    """One latent of two rows of an overlap matrix; a value is 0 and a token empty where it does not fire."""
+
+    latent: int
+    a: float
+    """Its value in the first row's code."""
+    b: float
+    token_a: Span
+    """The token it peaks at in the first row: in the memory of a group that fires it most."""
+    token_b: Span
+    memory_a: str
+    """That memory."""
+    memory_b: str
+
+
+@dataclass(frozen=True, slots=True)
+class Interference:
+    """Two memories that fire the same latents and say different things."""
+
+    a: str
+    b: str
+    sparse: float
+    """Cosine of strongest activations times inverse document frequency."""
+    dense: float
+    """Cosine of the dense vectors."""
+    words: int
+    """Content words they share."""
 
 
 @dataclass(frozen=True, slots=True)

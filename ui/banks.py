@@ -13,6 +13,7 @@ import streamlit as st
 
 from core import (
     Agreement,
+    Case,
     Codes,
     CoreError,
     Engine,
@@ -23,16 +24,19 @@ from core import (
     Memory,
     MemoryBank,
     Mode,
+    Overlap,
+    OverlapPair,
     Query,
+    Separation,
     TokenTrace,
     data_folder,
     open_demo,
 )
 from core.evaluation.audit import Audit
 from core.evaluation.comparison import Comparison
-from core.evaluation.runner import Case
+from core.evaluation.runner import Outcome
 from core.runs import Confusion
-from core.types import Label, LatentInfo, Pair
+from core.types import CaseLatent, Interference, Label, LatentInfo, Pair
 from ui.jobs import Job, Jobs
 from ui.warm import Warmer
 
@@ -333,13 +337,13 @@ def _run_sources(path: str, version: int, _bank: MemoryBank) -> dict[str, dict[s
     return {name: dict(counts) for name, counts in _bank.runs.sources().items()}
 
 
-def run_cases(bank: MemoryBank, run: str) -> tuple[Case, ...]:
+def run_cases(bank: MemoryBank, run: str) -> tuple[Outcome, ...]:
     """The questions of a run, which never change."""
     return _run_cases(str(bank.path), run, bank)
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
-def _run_cases(path: str, run: str, _bank: MemoryBank) -> tuple[Case, ...]:
+def _run_cases(path: str, run: str, _bank: MemoryBank) -> tuple[Outcome, ...]:
     return _bank.runs.cases(run)
 
 
@@ -383,6 +387,99 @@ def _run_confusion(
     path: str, version: int, run: str, question: str, wrong: str, right: str, _bank: MemoryBank
 ) -> Confusion:
     return _bank.runs.confusion(run, question, wrong, right)
+
+
+def case_sources(bank: MemoryBank) -> dict[str, int]:
+    """Where separability cases can come from, with their number."""
+    return _case_sources(str(bank.path), bank.version, bank)
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def _case_sources(path: str, version: int, _bank: MemoryBank) -> dict[str, int]:
+    return _bank.separability.sources()
+
+
+def cases(bank: MemoryBank, source: str) -> list[Case]:
+    return _cases(str(bank.path), bank.version, source, bank)
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def _cases(path: str, version: int, source: str, _bank: MemoryBank) -> list[Case]:
+    return _bank.separability.cases(source)
+
+
+def case_texts_missing(bank: MemoryBank, source: str) -> int:
+    """Texts of a source's cases without codes."""
+    return _case_texts_missing(str(bank.path), bank.version, source, bank)
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def _case_texts_missing(path: str, version: int, source: str, _bank: MemoryBank) -> int:
+    return _bank.separability.missing(cases(_bank, source))
+
+
+def separation(bank: MemoryBank, source: str, similarity: str) -> Separation:
+    return _separation(str(bank.path), bank.version, source, similarity, bank)
+
+
+@st.cache_data(max_entries=16, show_spinner="Comparing every context with every question")
+def _separation(path: str, version: int, source: str, similarity: str, _bank: MemoryBank) -> Separation:
+    return _bank.separability.measure(cases(_bank, source), similarity)
+
+
+def case_latents(bank: MemoryBank, case: Case, similarity: str, easy: bool) -> tuple[CaseLatent, ...]:
+    return _case_latents(str(bank.path), bank.version, case, similarity, easy, bank)
+
+
+@st.cache_data(max_entries=128, show_spinner=False)
+def _case_latents(
+    path: str, version: int, case: Case, similarity: str, easy: bool, _bank: MemoryBank
+) -> tuple[CaseLatent, ...]:
+    return _bank.separability.latents(case, similarity, easy)
+
+
+def groupings(bank: MemoryBank) -> dict[str, int]:
+    """What the rows of an overlap can be, with their number."""
+    return _groupings(str(bank.path), bank.version, bank)
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def _groupings(path: str, version: int, _bank: MemoryBank) -> dict[str, int]:
+    return _bank.overlap.groupings()
+
+
+def overlap(
+    bank: MemoryBank, by: str, measure: str, quantile: float, conversation: str | None, memories: tuple[str, ...] | None
+) -> Overlap:
+    """Never changed by anybody: the matrix of thousands of rows is shared, not copied."""
+    return _overlap(str(bank.path), bank.version, by, measure, quantile, conversation, memories, bank)
+
+
+@st.cache_resource(max_entries=6, show_spinner="Comparing every row with every other")
+def _overlap(
+    path: str, version: int, by: Any, measure: Any, quantile: float, conversation: str | None,
+    memories: tuple[str, ...] | None, _bank: MemoryBank,
+) -> Overlap:  # fmt: skip
+    return _bank.overlap.matrix(by, measure, quantile, conversation, memories)
+
+
+def overlap_pair(bank: MemoryBank, found: Overlap, a: str, b: str) -> OverlapPair:
+    key = (found.by, found.measure, found.quantile, hash(found.names), a, b)
+    return _overlap_pair(str(bank.path), bank.version, key, found, bank)
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _overlap_pair(path: str, version: int, key: tuple[Any, ...], _found: Overlap, _bank: MemoryBank) -> OverlapPair:
+    return _bank.overlap.pair(_found, key[-2], key[-1])
+
+
+def interference(bank: MemoryBank, conversation: str | None, k: int) -> list[Interference]:
+    return _interference(str(bank.path), bank.version, conversation, k, bank)
+
+
+@st.cache_data(max_entries=32, show_spinner="Looking for pairs that share latents and not their meaning")
+def _interference(path: str, version: int, conversation: str | None, k: int, _bank: MemoryBank) -> list[Interference]:
+    return _bank.overlap.interference(k, conversation)
 
 
 def job(bank: MemoryBank) -> Job | None:

@@ -35,6 +35,36 @@ TIME = {
     "dark": ("#4D6FB3", "#7A8299", "#A69D75", "#D3BC54", "#FEE838"),
 }
 """Cividis (Nuñez, Anderton and Renslow 2018), without the end that the surface swallows: early to late."""
+ACCENTS = {"light": "#0072B2", "dark": "#4FB0E5"}
+"""Around what is chosen: an outline, never a fill."""
+
+SEQUENTIAL = {
+    "light": [
+        "#FDF6E8",
+        "#FBEBCB",
+        "#F8DEA9",
+        "#F5D085",
+        "#F2C362",
+        "#EFB843",
+        "#EBAD24",
+        "#E69F00",
+        "#C78900",
+        "#A87400",
+    ],
+    "dark": [
+        "#2A2417",
+        "#3A2F18",
+        "#4D3C18",
+        "#634A16",
+        "#7A5A13",
+        "#936A0F",
+        "#AE7B0A",
+        "#E69F00",
+        "#F0B840",
+        "#F8D68C",
+    ],
+}
+"""From the surface to the strongest, as in .streamlit/config.toml: for figures that leave the page as files."""
 
 STATE_COLOURS = {"ready": "#009E73", "busy": "#E69F00", "cold": "#8A8A8A", "missing": "#D55E00"}
 """The dot beside the engine's name."""

@@ -15,7 +15,7 @@ from urllib.parse import urlencode, urlsplit, urlunsplit
 
 import streamlit as st
 
-from core import CRITERIA, DEMO_QUERY, FUSIONS, MODES, WEIGHTINGS, Query
+from core import CRITERIA, DEMO_QUERY, FUSIONS, GROUPINGS, MEASURES, MODES, SIMILARITIES, WEIGHTINGS, MemoryBank, Query
 from ui import banks
 
 SECONDS_A_STALE_ADDRESS_MAY_ARRIVE = 3.0
@@ -171,6 +171,10 @@ MUTED = Field("muted", _latents, list, lambda muted: ",".join(map(str, muted)))
 MASKED = Field("masked", _tokens, list, lambda tokens: ",".join(map(str, tokens)))
 MOST_CONTEXT = 0.5
 VIEWS = {"dictionary": "Dictionary", "pair": "Pair microscope", "weights": "Learnt weights", "health": "Health"}
+PICTURE = Field("picture_format", _one_of("picture format", lambda: ("svg", "png")), lambda: "svg")
+THRESHOLDS = {"0": 0.0, "25": 0.25, "50": 0.5, "75": 0.75, "90": 0.9, "95": 0.95, "99": 0.99}
+"""Quantiles of the positive activations, by the percent that the slider shows."""
+VIEWS = {"dictionary": "Dictionary", "pair": "Pair microscope", "health": "Health"}
 SORTS = {
     "fires": "activation on the text",
     "max": "strongest activation",
@@ -299,6 +303,28 @@ PAGES: dict[str, tuple[Field, ...]] = {
         TERMS,
         MUTED,
     ),
+    "overlap": (
+        BANK,
+        Field("overlap_by", _one_of("kind of row", lambda: GROUPINGS), lambda: "memory"),
+        Field("overlap_measure", _one_of("measure", lambda: MEASURES), lambda: "jaccard"),
+        Field("overlap_threshold", _one_of("threshold", lambda: THRESHOLDS), lambda: "0"),
+        CONVERSATION,
+        Field("overlap_zoom", _optional_text, lambda: None),
+        Field("overlap_a", _optional_text, lambda: None),
+        Field("overlap_b", _optional_text, lambda: None),
+        PICTURE,
+        LATENT,
+    ),
+    "separability": (
+        BANK,
+        Field("sep_source", _text, lambda: ""),
+        Field("sep_similarity", _one_of("similarity", lambda: SIMILARITIES), lambda: next(iter(SIMILARITIES))),
+        Field("sep_against", _one_of("unrelated question", lambda: ("same", "other")), lambda: "same"),
+        Field("sep_figure", _one_of("figure", lambda: ("share_positive", "effect", "auc")), lambda: "share_positive"),
+        Field("sep_case", _optional_text, lambda: None),
+        PICTURE,
+        LATENT,
+    ),
     "library": (BANK,),
 }
 
@@ -389,6 +415,16 @@ def note(sentence: str) -> None:
         st.session_state["_link_notes"] = [*notes(), sentence]
 
 
+def known_latent(bank: MemoryBank) -> int | None:
+    """The latent of the link, where this dictionary has it."""
+    latent, n = st.session_state.get("latent"), bank.latents.n
+    if latent is None or latent < n:
+        return latent
+    note(f"Latent {latent} does not exist: this dictionary has {n:,} (0–{n - 1}).")
+    st.session_state["latent"] = None
+    return None
+
+
 def go(page: str) -> None:
     """From a callback: show another page next, with the session as it is."""
     st.session_state["_go"] = page
@@ -407,6 +443,12 @@ def ask(text: str, conversation: str, memory: str, settings: Query) -> None:
         recall_text=text, conversation=conversation, memory=memory, latent=None, masked=[], **scored
     )
     go("recall")
+
+
+def open_pair(a: str, b: str) -> None:
+    """From a callback: two texts under the microscope."""
+    st.session_state.update(pair_a=a, pair_b=b, latents_view="pair")
+    go("latents")
 
 
 def open_memory(memory: str, latent: int | None = None) -> None:

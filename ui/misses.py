@@ -10,7 +10,7 @@ import numpy as np
 import streamlit as st
 
 from core import MODES, Memory, MemoryBank, Mode
-from core.evaluation.runner import Case
+from core.evaluation.runner import Outcome
 from core.runs import Confusion, Run, is_missed
 from ui import banks, charts_evaluation, hits, labels, link, parts
 from ui.colours import MODE_COLOURS
@@ -27,7 +27,7 @@ def mode_select() -> Mode:
     return chosen or MODES[0]
 
 
-def draw(bank: MemoryBank, run: Run, cases: Sequence[Case], latent: int | None) -> None:
+def draw(bank: MemoryBank, run: Run, cases: Sequence[Outcome], latent: int | None) -> None:
     """The list, then the chosen question."""
     with st.container(horizontal=True, vertical_alignment="bottom", key="misses_row"):
         mode = mode_select()
@@ -46,7 +46,7 @@ def draw(bank: MemoryBank, run: Run, cases: Sequence[Case], latent: int | None) 
         question(bank, run, mode, case, latent)
 
 
-def category_select(cases: Sequence[Case]) -> str:
+def category_select(cases: Sequence[Outcome]) -> str:
     known = sorted({case.question.category for case in cases if case.question.category})
     chosen = st.session_state.get("run_category", "")
     if chosen and chosen not in known:
@@ -59,7 +59,7 @@ def category_select(cases: Sequence[Case]) -> str:
     return picked
 
 
-def listing(run: Run, mode: Mode, category: str, missed: Sequence[Case]) -> Case:
+def listing(run: Run, mode: Mode, category: str, missed: Sequence[Outcome]) -> Outcome:
     """A row per missed question, and the one that is chosen: by a click, by the link, or the first."""
     wanted = st.session_state.get("run_question", "")
     at = next((i for i, case in enumerate(missed) if case.question.id == wanted), 0)
@@ -93,7 +93,7 @@ def listing(run: Run, mode: Mode, category: str, missed: Sequence[Case]) -> Case
     return missed[at]
 
 
-def _ranks(case: Case, mode: Mode) -> str:
+def _ranks(case: Outcome, mode: Mode) -> str:
     lost = len(set(case.question.evidence)) - len(case.ranks[mode])
     return ", ".join([*(f"{rank:,}" for rank in case.ranks[mode]), *([f"{lost} not in the bank"] if lost else [])])
 
@@ -114,7 +114,7 @@ def choose_latent(latent: int) -> None:
     st.session_state["latent"] = int(latent)
 
 
-def question(bank: MemoryBank, run: Run, mode: Mode, case: Case, latent: int | None) -> None:
+def question(bank: MemoryBank, run: Run, mode: Mode, case: Outcome, latent: int | None) -> None:
     """The evidence with its ranks, what was recalled instead, and why."""
     asked = case.question
     gold = tuple(dict.fromkeys(asked.evidence))
@@ -173,7 +173,7 @@ def _cards(
 
 
 def why(
-    bank: MemoryBank, run: Run, mode: Mode, case: Case, wrong: str, right: str,
+    bank: MemoryBank, run: Run, mode: Mode, case: Outcome, wrong: str, right: str,
     standing: Mapping[Mode, Mapping[str, tuple[int, float]]], latent: int | None,
 ) -> None:  # fmt: skip
     """Which latents speak for the memory that came first, and which for the evidence."""
@@ -234,7 +234,7 @@ def _signed(value: float) -> str:
     return f"{'+' if value >= 0 else '−'}{parts.number(abs(value))}"
 
 
-def export_rows(run: Run, cases: Sequence[Case], mode: Mode) -> list[dict[str, Any]]:
+def export_rows(run: Run, cases: Sequence[Outcome], mode: Mode) -> list[dict[str, Any]]:
     """Every missed question of a mode, with what came first instead."""
     return [
         {

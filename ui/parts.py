@@ -14,6 +14,8 @@ import streamlit as st
 
 from core import CoreError, MemoryBank
 from ui import banks, link
+from ui.charts_paper import FORMATS
+from ui.colours import ACCENTS
 from ui.export import KINDS, file_of
 
 if TYPE_CHECKING:
@@ -137,6 +139,24 @@ def conversation_select(bank: MemoryBank, width: int | Literal["stretch"] = "str
         disabled=not names,
     )
     return picked or None
+
+
+def theme() -> str:
+    """``light`` or ``dark``, as the visitor's browser shows the page."""
+    return "dark" if st.context.theme.type == "dark" else "light"
+
+
+def accent() -> str:
+    return ACCENTS[theme()]
+
+
+def picture_format() -> str:
+    """What Plotly's camera makes of the figures of a page."""
+    chosen = st.segmented_control(
+        "Picture as", FORMATS, key="picture_format", format_func=str.upper, persist_state="session", required=True,
+        help="What the camera above a figure saves.",
+    )  # fmt: skip
+    return chosen or FORMATS[0]
 
 
 def to_library(sentence: str, label: str = "Open the Library") -> None:

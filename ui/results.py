@@ -9,7 +9,7 @@ import streamlit as st
 
 from core import CRITERIA, MODES, Mode
 from core.evaluation.curves import recall_curve
-from core.evaluation.runner import Case
+from core.evaluation.runner import Outcome
 from core.evaluation.study import STUDY
 from core.runs import Run
 from ui import charts_evaluation, evaluation, parts
@@ -108,7 +108,7 @@ def _spread(mean: float, sd: float) -> str:
     return f"{mean:,.{digits}f}<small>± {sd:,.{digits}f}</small>"
 
 
-def curves(cases: Sequence[Case], run: Run) -> None:
+def curves(cases: Sequence[Outcome], run: Run) -> None:
     """recall@k, and recall@10 by category."""
     modes = {mode: run.report["modes"][mode] for mode in MODES}
     left, right = st.columns(2, gap="large")
@@ -184,7 +184,7 @@ def criterion_rows(run: Run) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def case_rows(run: Run, cases: Sequence[Case]) -> list[dict[str, Any]]:
+def case_rows(run: Run, cases: Sequence[Outcome]) -> list[dict[str, Any]]:
     """A row per question and mode."""
     said = evaluation.export_settings(run)
     return [

@@ -9,7 +9,7 @@ import numpy as np
 
 from core.errors import CoreError
 from core.evaluation import intervals
-from core.evaluation.runner import JUDGED, Case
+from core.evaluation.runner import JUDGED, Outcome
 from core.types import Mode, Question
 
 CHANGED = "recall@10"
@@ -54,7 +54,7 @@ class Comparison:
     """Won and lost questions, those that gained most first."""
 
 
-def compare(before: Sequence[Case], after: Sequence[Case]) -> Comparison:
+def compare(before: Sequence[Outcome], after: Sequence[Outcome]) -> Comparison:
     """Paired by the questions' ids. Raises CoreError where none was asked in both."""
     first, second = ({case.question.id: case for case in cases} for cases in (before, after))
     both = sorted(first.keys() & second.keys())
@@ -71,8 +71,8 @@ def compare(before: Sequence[Case], after: Sequence[Case]) -> Comparison:
     )
 
 
-def _differences(pairs: Sequence[tuple[Case, Case]], mode: Mode) -> dict[str, Difference]:
-    figures: dict[str, Callable[[Case], float]] = {
+def _differences(pairs: Sequence[tuple[Outcome, Outcome]], mode: Mode) -> dict[str, Difference]:
+    figures: dict[str, Callable[[Outcome], float]] = {
         name: lambda case, key=key: case.measures[mode][key]  # type: ignore[misc]
         for name, key in JUDGED.items()
     }
@@ -82,13 +82,13 @@ def _differences(pairs: Sequence[tuple[Case, Case]], mode: Mode) -> dict[str, Di
     return {name: _difference(pairs, of) for name, of in figures.items()}
 
 
-def _difference(pairs: Sequence[tuple[Case, Case]], of: Callable[[Case], float]) -> Difference:
+def _difference(pairs: Sequence[tuple[Outcome, Outcome]], of: Callable[[Outcome], float]) -> Difference:
     values = np.asarray([(of(a), of(b)) for a, b in pairs])
     before, after = values.mean(axis=0)
     return Difference(float(before), float(after), *intervals.of_mean((values[:, 1] - values[:, 0]).tolist()))
 
 
-def _changes(pairs: Sequence[tuple[Case, Case]], mode: Mode) -> tuple[Change, ...]:
+def _changes(pairs: Sequence[tuple[Outcome, Outcome]], mode: Mode) -> tuple[Change, ...]:
     found = [Change(b.question, a.measures[mode][CHANGED], b.measures[mode][CHANGED]) for a, b in pairs]
     moved = [change for change in found if change.before != change.after]
     return tuple(sorted(moved, key=lambda c: (c.before - c.after, c.question.id)))

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from core.evaluation.runner import Case
+from core.evaluation.runner import Outcome
 from core.types import Floats, Mode
 
 MOST = 50
 """The longest list that is drawn."""
 
 
-def recall_curve(cases: Sequence[Case], mode: Mode, most: int = MOST) -> Floats:
+def recall_curve(cases: Sequence[Outcome], mode: Mode, most: int = MOST) -> Floats:
     """float32 [most], recall@k for k = 1 … most: the mean over questions of the evidence's share among the first k."""
     gained = np.zeros(most + 1)
     for case in cases:

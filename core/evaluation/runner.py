@@ -33,7 +33,7 @@ EVALUATED: tuple[Mode, ...] = ("dense", "sparse", "combined", "lexical")
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class Outcome:
     """What became of one question."""
 
     question: Question
@@ -51,7 +51,7 @@ class Evaluation:
     """The figures, and the questions they come from."""
 
     report: dict[str, Any]
-    cases: tuple[Case, ...]
+    cases: tuple[Outcome, ...]
     timings: Mapping[Mode, list[float]]
     """Milliseconds of some questions."""
 
@@ -77,7 +77,7 @@ def evaluate(
         raise CoreError("None of these questions names evidence, so there is nothing to measure.")
     timings: dict[Mode, list[float]] = {mode: [] for mode in EVALUATED}
     timed_every = max(1, len(asked) // TIMED_QUESTIONS)
-    cases: list[Case] = []
+    cases: list[Outcome] = []
     for conversation, group in groupby(asked, key=lambda q: q.conversation):
         part = index.subset(conversation) if conversation else index
         rules = _rules(replace(settings, conversation=None, lexical=True), floors(part) if floors else None)
@@ -101,7 +101,7 @@ def _rules(settings: Query, floor: float | None) -> dict[str, Query]:
     return rules | {"fits": replace(rules["fits"], threshold=floor)}
 
 
-def _case(index: Index, question: Question, codes: Codes, rules: Mapping[str, Query]) -> Case:
+def _case(index: Index, question: Question, codes: Codes, rules: Mapping[str, Query]) -> Outcome:
     query = replace(rules["top"], text=question.text)
     scores = score(index, query, codes).scores
     fit = fitting(index, query, codes, scores["sparse"])
@@ -118,7 +118,7 @@ def _case(index: Index, question: Question, codes: Codes, rules: Mapping[str, Qu
         characters = np.concatenate([[0], np.cumsum(lengths[ranked])])
         counts = {name: recalled(scores[mode], lengths, rule, fit)[0] for name, rule in rules.items()}
         found[mode] = {name: (last <= n, int(characters[n])) for name, n in counts.items()}
-    return Case(question, ranks, top, measures, found)
+    return Outcome(question, ranks, top, measures, found)
 
 
 def _measures(ranked: list[str], gold: set[str], lengths: Mapping[str, int]) -> dict[str, float]:
@@ -129,7 +129,7 @@ def _measures(ranked: list[str], gold: set[str], lengths: Mapping[str, int]) -> 
     return out | {f"within {b}": metrics.all_within_chars(ranked, gold, lengths, b) for b in BUDGETS}
 
 
-def report(cases: Sequence[Case], timings: Mapping[Mode, list[float]]) -> dict[str, Any]:
+def report(cases: Sequence[Outcome], timings: Mapping[Mode, list[float]]) -> dict[str, Any]:
     """Every figure of some cases. timings: milliseconds of some of them, by mode; at least one each."""
     categories = np.asarray([case.question.category for case in cases])
     modes = {}
@@ -155,7 +155,7 @@ def _intervals(rows: Sequence[Mapping[str, float]]) -> dict[str, list[float]]:
     return {name: intervals.of_mean([row[key] for row in rows]) for name, key in JUDGED.items()}
 
 
-def _differences(cases: Sequence[Case], mode: Mode) -> dict[str, Any]:
+def _differences(cases: Sequence[Outcome], mode: Mode) -> dict[str, Any]:
     """What the combination gains over one mode on the same questions."""
     out = {}
     for name, key in JUDGED.items():
@@ -164,7 +164,7 @@ def _differences(cases: Sequence[Case], mode: Mode) -> dict[str, Any]:
     return out
 
 
-def _precision(cases: Sequence[Case], mode: Mode, criterion: str, seconds: np.ndarray) -> dict[str, Any]:
+def _precision(cases: Sequence[Outcome], mode: Mode, criterion: str, seconds: np.ndarray) -> dict[str, Any]:
     """The study's row: how often the criterion obtained the complete evidence, in how much context, how fast."""
     found = [case.recalled[mode][criterion] for case in cases]
     characters = np.asarray([n for _, n in found])

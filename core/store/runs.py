@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from core.evaluation.runner import Case
+from core.evaluation.runner import Outcome
 from core.store.tables import Cursor
 from core.types import Question
 
@@ -20,7 +20,7 @@ _MEASURES = pa.map_(pa.string(), pa.float64())
 _RECALLED = pa.map_(pa.string(), pa.struct([("complete", pa.bool_()), ("characters", pa.int32())]))
 
 
-def add(cursor: Cursor, run: Row, cases: Sequence[Case]) -> None:
+def add(cursor: Cursor, run: Row, cases: Sequence[Outcome]) -> None:
     """run: every column of the table but the time, settings and report as objects."""
     now = datetime.now(UTC).replace(tzinfo=None)
     values = {**run, "created": now, "settings": json.dumps(run["settings"]), "report": _written(run["report"])}
@@ -36,7 +36,7 @@ def _written(report: Mapping[str, Any]) -> str:
     return json.dumps(report, ensure_ascii=False, default=str)
 
 
-def _questions(run: str, cases: Sequence[Case]) -> pa.Table:
+def _questions(run: str, cases: Sequence[Outcome]) -> pa.Table:
     asked = [case.question for case in cases]
     names = ("text", "conversation", "category", "answer")
     columns = {name: [getattr(q, name) for q in asked] for name in names}
@@ -44,7 +44,7 @@ def _questions(run: str, cases: Sequence[Case]) -> pa.Table:
     return pa.table({"run": [run] * len(asked), "question": [q.id for q in asked], **columns, "evidence": evidence})
 
 
-def _places(run: str, cases: Sequence[Case]) -> pa.Table:
+def _places(run: str, cases: Sequence[Outcome]) -> pa.Table:
     rows = [(case, mode) for case in cases for mode in case.ranks]
     recalled = [
         [(name, {"complete": there, "characters": n}) for name, (there, n) in case.recalled[mode].items()]
@@ -82,7 +82,7 @@ def delete(cursor: Cursor, run: str) -> None:
         cursor.execute(f"delete from {table} where run = ?", [run])
 
 
-def cases(cursor: Cursor, run: str) -> tuple[Case, ...]:
+def cases(cursor: Cursor, run: str) -> tuple[Outcome, ...]:
     """Every question of a run, by conversation and id."""
     rows = (
         cursor.sql(
@@ -97,11 +97,11 @@ def cases(cursor: Cursor, run: str) -> tuple[Case, ...]:
     return tuple(_case(group) for _, group in groupby(rows, key=lambda row: row["question"]))
 
 
-def _case(group: Iterator[Row]) -> Case:
+def _case(group: Iterator[Row]) -> Outcome:
     rows = list(group)
     q = rows[0]
     asked = Question(q["question"], q["text"], q["conversation"], tuple(q["evidence"]), q["answer"], q["category"])
-    return Case(
+    return Outcome(
         asked,
         {row["mode"]: tuple(row["ranks"]) for row in rows},
         {row["mode"]: tuple(row["top"]) for row in rows},

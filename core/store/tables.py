@@ -131,6 +131,11 @@ def conversations(cursor: Cursor) -> list[tuple[str, int]]:
     ).fetchall()
 
 
+def groups(cursor: Cursor) -> pa.Table:
+    """(id, conversation, session, category) of every memory."""
+    return cursor.sql("select id, conversation, session, category from memories order by id").to_arrow_table()
+
+
 def memory_rows(cursor: Cursor) -> pa.Table:
     """Everything about every memory, for export."""
     return cursor.sql(f"select {_MEMORY} from memories order by conversation, position, id").to_arrow_table()
@@ -224,13 +229,28 @@ def load_codes(cursor: Cursor, fingerprint: str) -> tuple[pa.Table, Codes | None
     return table.select(_LABELS), codes_of(table, engine[0]) if engine else None
 
 
+def add_text_codes(cursor: Cursor, fingerprint: str, texts: Sequence[str], codes: Codes) -> None:
+    _insert_codes(cursor, "text_codes", "text", fingerprint, texts, codes)
+
+
 def load_query_codes(cursor: Cursor, fingerprint: str, texts: Sequence[str] | None = None) -> dict[str, Codes]:
     """Stored codes of queries, one row each, by text."""
+    return _load_codes_by_text(cursor, "query_codes", fingerprint, texts)
+
+
+def load_text_codes(cursor: Cursor, fingerprint: str, texts: Sequence[str] | None = None) -> dict[str, Codes]:
+    """Stored codes of texts that are no memories, one row each, by text."""
+    return _load_codes_by_text(cursor, "text_codes", fingerprint, texts)
+
+
+def _load_codes_by_text(
+    cursor: Cursor, table_name: str, fingerprint: str, texts: Sequence[str] | None
+) -> dict[str, Codes]:
     engine = _first(cursor, "select n_latents from engines where fingerprint = ?", [fingerprint])
     if engine is None:
         return {}
     table = cursor.sql(
-        f"""select text, {_CODE} from query_codes
+        f"""select text, {_CODE} from {table_name}
             where engine = ?1 and (?2::varchar[] is null or text in (select unnest(?2::varchar[])))""",
         params=[fingerprint, None if texts is None else list(texts)],
     ).to_arrow_table()

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from core import DEMO_QUERY, MemoryBank, Query, data_folder, open_demo
-from core.demo import DEMO, build, demo_readings, shipped
+from core.demo import DEMO, build, case_questions, demo_readings, shipped
 from core.progress import finish
 from core.store import tables
 from core.types import Codes, Memory, Question, Reading
@@ -121,6 +121,7 @@ bank = open_demo()
 assert not bank.health().missing, bank.health().missing
 assert bank.health().pending == 0, "the shipped codes are not of the shipped engine: run make demo"
 assert bank.knows_query(DEMO_QUERY)
+assert bank.separability.missing(bank.separability.cases("demo")) == 0
 query = Query(DEMO_QUERY, lexical=True)
 hits = bank.search(query)
 assert all(hits.top(mode) for mode in ("dense", "sparse", "combined", "lexical"))
@@ -190,7 +191,7 @@ def test_building_writes_what_opening_reads(tmp_path: Path, monkeypatch: pytest.
     n, size = build()
     assert n == len(MEMORIES)
     assert size == sum(file.stat().st_size for file in files)
-    expected = made.encode([DEMO_QUERY])
+    expected = made.encode([DEMO_QUERY, *case_questions()])
     assert_same_codes(tables.codes_of(pq.read_table(tmp_path / "query.parquet"), expected.n_latents), halved(expected))
 
     cold = FakeEncoder(warm=False)

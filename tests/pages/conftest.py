@@ -147,6 +147,8 @@ COMPONENT_KEYS = {
     "pair_only_a", "pair_only_b", "miss_right", "miss_wrong",
     "atlas_tray", "atlas_memory_chips", "timeline_tray",
     *(f"atlas_axis_{codes}_{axis}" for codes in ("dense", "sparse", "combined") for axis in range(3)),
+    "sep_helped", "sep_confused", "overlap_shared",
+    "overlap_only_a", "overlap_only_b", "overlap_core", "overlap_unique",
 }  # fmt: skip
 
 

@@ -57,6 +57,6 @@ export default function ({ parentElement, data, setTriggerValue }) {
       el("th", { class: "number", title: data.trust_help }, "trust"), el("th", {}, ""))),
     el("tbody", {}, ...data.rows.map(line)));
   show(parentElement, el("div", { class: data.even ? "why even" : "why" },
-    el("div", { class: "texts" }, side("query"), side("memory")), table ? el("div", { class: "wide" }, table) : null));
+    data.query.pieces.length + data.memory.pieces.length ? el("div", { class: "texts" }, side("query"), side("memory")) : null, table ? el("div", { class: "wide" }, table) : null));
   paint(chosen);
 }
