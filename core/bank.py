@@ -11,14 +11,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from core import readers
+from core.compositions import Compositions
 from core.encoding.engines import Encoder, Engine
 from core.errors import CoreError
 from core.evaluation import runner as running
 from core.latents import Latents
+from core.marks import Marks
 from core.retrieval import explain as explaining
+from core.retrieval import rocchio
+from core.retrieval.contributions import contributions
 from core.retrieval.counterfactual import Flip, minimal_flips
 from core.retrieval.index import Index
 from core.retrieval.rank import rank
@@ -26,10 +31,12 @@ from core.store import Database, tables
 from core.types import (
     Codes,
     Explanation,
+    Floats,
     Health,
     Hits,
     ImportReport,
     Memory,
+    Offsets,
     Progress,
     Query,
     Question,
@@ -82,14 +89,24 @@ class MemoryBank:
         """A cursor of the bank's file, for the store's functions."""
         return self._database.work()
 
-    def write(self) -> AbstractContextManager[Any]:
-        """The same as one transaction."""
-        return self._database.write()
+    def write(self, new_version: bool = True) -> AbstractContextManager[Any]:
+        """The same as one transaction; new_version: False for what changes no result."""
+        return self._database.write(new_version)
 
     @property
     def latents(self) -> Latents:
         """The engine's dictionary as this bank sees it: labels, trust, statistics, examples."""
         return Latents(self)
+
+    @property
+    def compositions(self) -> Compositions:
+        """Mixtures of latents that somebody saved in this bank."""
+        return Compositions(self)
+
+    @property
+    def marks(self) -> Marks:
+        """Which memories answer which questions, said by hand."""
+        return Marks(self)
 
     # --- what is in it ------------------------------------------------------------------------------------------------
 
@@ -315,6 +332,31 @@ class MemoryBank:
             raise CoreError("There is no latent to compose: give at least one.")
         return self.search(Query("", conversation, k, weighting="activation", terms=tuple(terms)))
 
+    def contributions(self, query: Query, ids: Sequence[str]) -> Floats:
+        """float32 [len(ids), 1 + terms], what the words in total and each term add to the sparse score of memories."""
+        return contributions(self.index(), query, self._asked(query), self._rows(ids))
+
+    def more_like(
+        self, liked: Sequence[str], disliked: Sequence[str] = (), n: int = 12, weighting: str = "activation"
+    ) -> tuple[Term, ...]:
+        """The n latents that set some memories apart from others, as terms (Rocchio's), strongest first.
+
+        >>> bank.compose(bank.more_like(["conv-42/D17:4"]))
+        """
+        if not liked and not disliked:
+            raise CoreError("There is no memory to be more or less like: give at least one.")
+        return rocchio.terms(self.index(), self._rows(liked), self._rows(disliked), n, weighting)
+
+    def _rows(self, ids: Sequence[str]) -> Offsets:
+        """int64, the places of encoded memories in the index."""
+        index = self.index()
+        rows = [index.row(name) for name in ids]
+        for name, row in zip(ids, rows, strict=True):
+            if row is None:
+                self.memory(name)
+                raise CoreError(f"“{name}” has no codes of engine {self.engine.name} yet: encode the bank first.")
+        return np.asarray(rows, np.int64)
+
     def flips(self, query: Query, memory_id: str) -> list[Flip]:
         """The smallest edits of one latent that bring a memory into the first k of the sparse mode, smallest first."""
         self.memory(memory_id)
@@ -330,11 +372,15 @@ class MemoryBank:
         return rank(index, query, index.codes.take([row]).merged(), (memory_id,))
 
     def evaluate(
-        self, settings: Query | None = None, categories: Sequence[str] | None = None
+        self, settings: Query | None = None, categories: Sequence[str] | None = None, marks: bool = False
     ) -> Generator[Progress, None, dict[str, Any]]:
-        """Ask the bank's questions, each of its own dialogue, and measure where their evidence is ranked."""
+        """Ask the bank's questions, each of its own dialogue, and measure where their evidence is ranked.
+
+        marks: ask what was marked by hand too, as questions of category ``marks``.
+        """
         settings = settings or Query("")
-        questions = [q for q in self.questions() if q.evidence and (categories is None or q.category in categories)]
+        known = self.questions() + (self.marks.as_questions() if marks else [])
+        questions = [q for q in known if q.evidence and (categories is None or q.category in categories)]
         if not questions:
             wanted = "" if categories is None else f" of category {', '.join(categories)}"
             raise CoreError(f"{self.name} has no question{wanted} with evidence: import a LoCoMo or LongMemEval file.")

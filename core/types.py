@@ -28,6 +28,7 @@ __all__ = [
     "Ints",
     "Label",
     "LatentInfo",
+    "Mark",
     "Memory",
     "Mode",
     "Offsets",
@@ -83,6 +84,19 @@ class Question:
     answer: str = ""
     category: str = ""
     source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Whether a memory answers a question, said by hand."""
+
+    text: str
+    """The question."""
+    memory: str
+    conversation: str
+    """The memory's."""
+    right: bool
+    marked: datetime
 
 
 @dataclass(frozen=True, slots=True)

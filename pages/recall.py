@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from core import Explanation, Hits, MemoryBank, Query
-from ui import asking, banks, frame, hits, link, parts, tray, why
+from ui import asking, banks, frame, hits, link, marks, parts, tray, why
 from ui.tokens import TokenValues
 
 ALL = 10_000
@@ -61,6 +61,7 @@ def explained(bank: MemoryBank, query: Query, found: Hits, memory: str, latent: 
         st.subheader("Why this one", anchor=False, width="content")
         st.text(memory, width="content")
         parts.small(why.standing(explanation))
+        marks.buttons(bank, query.text, memory)
         st.button("Open in Memory", icon=":material/notes:", on_click=link.open_memory, args=(memory, latent))
     everything = st.session_state.get("why_all", False)
     shown = ALL if everything else why.SHOWN
@@ -79,10 +80,11 @@ def explained(bank: MemoryBank, query: Query, found: Hits, memory: str, latent: 
 
 def draw(page: frame.Body) -> None:
     bank = page.bank
+    parts.told_problem()
     if parts.nothing_to_recall(bank):
         return
     query = asking.query_form(bank)
-    tray.draw(bank, "recall_tray")
+    tray.draw(bank, "recall_tray", on_recall=True)
     if not query.text and not query.terms:
         suggest(bank)
         return
@@ -100,12 +102,15 @@ def draw(page: frame.Body) -> None:
         return
     memory = memory if memory in found.ids else best
     memories = banks.memories(bank, found.ids)
-    hits.draw(found, memories, banks.codes(bank, found.ids), memory, choose_memory)
+    marked = banks.marks(bank, query.text)
+    hits.draw(found, memories, banks.codes(bank, found.ids), memory, choose_memory, marked)
     page.export("hits", lambda: hits.export_rows(found, memories))
     explanation = explained(bank, query, found, memory, latent)
     page.export(
         "explanation", lambda: why.export_rows(explanation, banks.labels(bank, why.listed(explanation, None, ALL)))
     )
+    if marked:
+        page.export("marks", lambda: marks.export_rows(bank))
     page.python = asking.python(bank, query, memory)
 
 

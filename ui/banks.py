@@ -21,6 +21,7 @@ from core import (
     Memory,
     MemoryBank,
     Query,
+    Term,
     TokenTrace,
     data_folder,
     open_demo,
@@ -286,6 +287,21 @@ def pair(bank: MemoryBank, a: str, b: str) -> Pair:
 @st.cache_data(max_entries=64, show_spinner=False)
 def _pair(fingerprint: str, a: str, b: str, _bank: MemoryBank) -> Pair:
     return _bank.latents.pair(a, b)
+
+
+def marks(bank: MemoryBank, text: str) -> dict[str, bool]:
+    """Whether memories are marked right for a question; read anew each time, since a mark makes no new version."""
+    return {mark.memory: mark.right for mark in bank.marks.all(text)} if text else {}
+
+
+def examples(bank: MemoryBank) -> list[tuple[Term, ...]]:
+    """Compositions of the bank's own labelled latents, for those who have none yet."""
+    return _examples(str(bank.path), bank.version, bank)
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def _examples(path: str, version: int, _bank: MemoryBank) -> list[tuple[Term, ...]]:
+    return _bank.compositions.examples()
 
 
 def job(bank: MemoryBank) -> Job | None:

@@ -47,7 +47,7 @@ def draw(groups: dict[str, list[StreamlitPage]]) -> None:
 def bank_changed() -> None:
     """What was chosen in one bank does not exist in the next."""
     state = st.session_state
-    state.update(memory=None, latent=None, token=None, conversation="")
+    state.update(memory=None, latent=None, token=None, conversation="", liked=[], disliked=[], compose_past=[])
     if state.get("recall_text", "") in ("", DEMO_QUERY):
         state["recall_text"] = link.first_question()
 

@@ -84,13 +84,17 @@ class Database:
                     shared.connection = None
 
     @contextmanager
-    def write(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """One transaction: all of it is stored, or nothing; the bank's version goes up by one."""
+    def write(self, new_version: bool = True) -> Iterator[duckdb.DuckDBPyConnection]:
+        """One transaction: all of it is stored, or nothing; the bank's version goes up by one.
+
+        new_version: False for what changes no result, so that neither the index nor any cache is made anew.
+        """
         with self._shared.writing, self.work() as cursor:
             cursor.begin()
             try:
                 yield cursor
-                cursor.execute("update bank set version = version + 1")
+                if new_version:
+                    cursor.execute("update bank set version = version + 1")
                 cursor.commit()
                 self._shared.commits += 1
             except BaseException:
