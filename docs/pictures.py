@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 OUT = ROOT / "docs" / "pictures"
 SHOTS = {
     "recall": "/recall",
+    "compose": "/compose?compose_text=&terms=PHONE",
     "memory": "/memory?memory=demo/D2:3",
     "latents": "/latents?latent=9843",
     "microscope": "/latents?latents_view=pair",

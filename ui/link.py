@@ -98,7 +98,7 @@ def _memories(value: str) -> list[str]:
     """Ids as a JSON list, since an id may hold any character."""
     try:
         found = json.loads(value)
-    except ValueError:
+    except (ValueError, RecursionError):
         found = None
     if not isinstance(found, list) or not all(isinstance(one, str) for one in found):
         raise Unknown(f"The link names the memories “{value[:40]}”: a JSON list of ids is expected.")

@@ -189,21 +189,16 @@ def python(bank: MemoryBank, query: Query) -> str:
     if not query.text and not query.terms:
         found = ["for terms in bank.compositions.examples():", "    print(terms, bank.compose(terms, k=3).ids)"]
         return "\n".join(["from core import MemoryBank", "", opened, *found])
-    terms = "[" + ", ".join(f"Term({term.latent}, {term.weight:+g})" for term in query.terms) + "]"
     where = f", conversation={query.conversation!r}" if query.conversation is not None else ""
-    classic = not query.text and query.weighting == "activation"
-    lines = [
-        f"from core import MemoryBank{'' if classic else ', Query'}, Term",
-        "",
-        opened,
-        f"terms = {terms}",
-    ]
-    if classic:
-        lines.append(f"hits = bank.compose(terms, k={query.k}{where})")
+    terms = ", ".join(f"Term({term.latent}, {term.weight:+g})" for term in query.terms)
+    if not query.text and query.weighting == "activation":
+        names, asked = "MemoryBank, Term", f"bank.compose([{terms}], k={query.k}{where})"
     else:
-        muted = f", muted={query.muted!r}" if query.muted else ""
-        asked = f"{query.text!r}{where}, k={query.k}, weighting={query.weighting!r}, terms=tuple(terms){muted}"
-        lines.append(f"hits = bank.search(Query({asked}))")
+        names = "MemoryBank, Query, Term" if terms else "MemoryBank, Query"
+        asked = f"{query.text!r}{where}, k={query.k}, weighting={query.weighting!r}"
+        asked += f", terms=({terms},)" if terms else ""
+        asked = f"bank.search(Query({asked}{f', muted={query.muted!r}' if query.muted else ''}))"
+    lines = [f"from core import {names}", "", opened, f"hits = {asked}"]
     return "\n".join(
         [
             *lines,

@@ -11,17 +11,10 @@ from ui import banks, composer, labels, parts, tray
 def draw(bank: MemoryBank, query: Query) -> None:
     """Save, open and delete compositions of this bank."""
     kept = bank.compositions.saved()
-    with st.popover(f"Saved ({len(kept)})" if kept else "Save", icon=":material/bookmarks:"):
-        name = st.text_input("Name", key="compose_name", placeholder="my mixture", max_chars=80)
-        there = " ".join(name.split()) in kept
-        st.button(
-            "Save in its place" if there else "Save",
-            type="primary",
-            key="compose_save",
-            on_click=_save,
-            args=(bank, query),
-            disabled=not name.strip() or not (query.terms or query.text),
-        )
+    with st.popover("Saved", icon=":material/bookmarks:"):
+        with st.form("compose_save_form", border=False, clear_on_submit=True):
+            st.text_input("Name", key="compose_name", placeholder="my mixture", max_chars=80)
+            st.form_submit_button("Save", type="primary", key="compose_save", on_click=_save, args=(bank, query))
         if kept:
             chosen = st.selectbox("Saved in this bank", list(kept), key="compose_saved")
             parts.small(summary(bank, kept[chosen]))
@@ -31,30 +24,42 @@ def draw(bank: MemoryBank, query: Query) -> None:
 
 
 def told(bank: MemoryBank) -> None:
-    """What became of saving and deleting."""
-    if sentence := st.session_state.pop("_compose_told", ""):
-        st.success(parts.plain(sentence), icon=":material/check:")
-    if deleted := st.session_state.get("_compose_deleted"):
-        with st.container(horizontal=True, vertical_alignment="center"):
-            st.caption(f"Deleted “{parts.plain(deleted[0])}”.")
-            st.button("Put it back", icon=":material/undo:", on_click=_put_back, args=(bank,), key="compose_put_back")
+    """What became of saving and deleting; what is gone can be put back."""
+    name, sentence = st.session_state.get("compose_kept", ("", ""))
+    if not sentence or str(bank.path) != st.session_state["compose_kept_in"]:
+        return
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(parts.plain(sentence), width="content")
+        if st.session_state["compose_gone"] is not None:
+            st.button(
+                "Put it back", icon=":material/undo:", on_click=_put_back, args=(bank, name), key="compose_put_back"
+            )
+        st.button("", icon=":material/close:", type="tertiary", help="Close", on_click=_tell, args=(bank, "", ""),
+                  key="compose_told")  # fmt: skip
+
+
+def _tell(bank: MemoryBank, name: str, sentence: str, gone: Query | None = None) -> None:
+    st.session_state.update(compose_kept=(name, sentence), compose_kept_in=str(bank.path), compose_gone=gone)
 
 
 def _save(bank: MemoryBank, query: Query) -> None:
     with parts.kept_problem():
+        before = bank.compositions.saved()
         name = bank.compositions.save(st.session_state["compose_name"], query)
-        st.session_state.update(compose_name="", compose_saved=name, _compose_told=f"Saved as “{name}” in {bank.name}.")
+        st.session_state["compose_saved"] = name
+        replaced = f" It took the place of another “{name}”." if name in before else ""
+        _tell(bank, name, f"Saved as “{name}” in {bank.name}.{replaced}", before.get(name))
 
 
 def _delete(bank: MemoryBank, name: str) -> None:
     with parts.kept_problem():
-        st.session_state["_compose_deleted"] = (name, bank.compositions.delete(name), str(bank.path))
+        _tell(bank, name, f"Deleted “{name}” from {bank.name}.", bank.compositions.delete(name))
 
 
-def _put_back(bank: MemoryBank) -> None:
-    name, query, _ = st.session_state.pop("_compose_deleted")
+def _put_back(bank: MemoryBank, name: str) -> None:
     with parts.kept_problem():
-        bank.compositions.save(name, query)
+        bank.compositions.save(name, st.session_state["compose_gone"])
+        _tell(bank, name, f"“{name}” is what it was.")
 
 
 def summary(bank: MemoryBank, query: Query) -> str:

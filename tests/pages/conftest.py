@@ -139,7 +139,8 @@ class Shown:
 COMPONENT_KEYS = {
     "recall_hits", "recall_why", "recall_chips", "recall_tray", "memory_strip", "memory_chips", "memory_neighbours",
     "latents_table", "latents_tray", "latent_top", "latent_contexts", "latent_nearest", "latent_coactive", "pair_why",
-    "pair_only_a", "pair_only_b",
+    "pair_only_a", "pair_only_b", "compose_mixer", "compose_hits", "compose_muted", "compose_words", "compose_liked",
+    "compose_disliked", "compose_add",
 }  # fmt: skip
 
 
