@@ -71,6 +71,7 @@ def explained(bank: MemoryBank, query: Query, found: Hits, memory: str, latent: 
     why.draw(why.data(explanation, sides[0], sides[1], latent, shown, names), choose_latent, link.open_latent)
     with st.container(horizontal=True, vertical_alignment="center"):
         parts.small(why.summary(explanation, shown))
+        marks.learn(bank, query.text)
         if len(explanation.shares) > why.SHOWN:
             st.toggle("Show all latents", key="why_all", width="content")
     if not sides[1].complete:

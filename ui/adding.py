@@ -21,7 +21,7 @@ def draw(bank: MemoryBank) -> None:
     st.subheader("Add latents", anchor=False)
     source = st.segmented_control(
         "Add latents", list(SOURCES), format_func=lambda s: SOURCES[s].capitalize(), key="compose_source",
-        default="label", label_visibility="collapsed", required=True, persist_state="session",
+        default="label", label_visibility="collapsed", required=True, persist_state="session", wrap=True,
     )  # fmt: skip
     {"label": by_label, "memory": by_memory, "text": by_text, "bookmarks": by_bookmark}[source](bank)
 
@@ -48,7 +48,7 @@ def by_label(bank: MemoryBank) -> None:
 def by_memory(bank: MemoryBank) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         wanted = st.text_input("Words or id", key="compose_memory_find", persist_state="session").strip()
-        found = {memory.id: memory for memory in bank.find(wanted, None, FOUND)}
+        found = {memory.id: memory for memory in bank.find(wanted, st.session_state.get("conversation") or None, FOUND)}
         if not found:
             st.caption("No memory has these words.")
             return
@@ -62,9 +62,7 @@ def by_memory(bank: MemoryBank) -> None:
     if codes is None:
         st.caption("This memory has no latents of this engine yet: encode it in the Library.")
         return
-    latents = [term.latent for term in bank.more_like([memory], n=OFFERED)]
-    places = np.searchsorted(codes.latents, latents)
-    _offer(chips(bank, codes, found[memory].text, places), "what sets it apart first")
+    _offer(chips(bank, codes, found[memory].text, strongest(codes)), "strongest first")
     st.button("More like all of it", icon=":material/thumb_up:", on_click=composer.step("more like", composer.like),
               args=(memory,), disabled=memory in st.session_state["liked"], key="compose_like_memory")  # fmt: skip
 

@@ -42,10 +42,14 @@ def buttons(bank: MemoryBank, text: str, memory: str) -> None:
             f"Marked {name.lower()}" if chosen else name, icon=icon, key=f"mark_{name.lower()}", help=HELP,
             type="primary" if chosen else "secondary", on_click=toggle, args=(bank, text, memory, right),
         )  # fmt: skip
-    if known:
-        n = f"{len(known)} mark{'s' if len(known) > 1 else ''}"
+
+
+def learn(bank: MemoryBank, text: str) -> None:
+    """The way from the marks of a question to latents with weights."""
+    if known := banks.marks(bank, text):
         st.button(
-            f"Compose from {n}", icon=":material/tune:", type="tertiary", on_click=to_compose, args=(bank, text),
+            f"Compose from {len(known)} mark{'s' if len(known) > 1 else ''}", icon=":material/tune:", type="tertiary",
+            on_click=to_compose, args=(bank, text), key="mark_compose",
             help="Turn what the right ones have and the wrong ones do not into latents with weights.",
         )  # fmt: skip
 

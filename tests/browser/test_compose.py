@@ -41,10 +41,12 @@ def test_mixing_from_an_example_to_a_link(server: Server, page: Page, browser: B
         other.goto(page.url)
         other.locator("article.card").first.wait_for()
         assert ids(other) == shown
-    for _ in range(4):
+    for _ in range(8):  # keys that came slowly are steps of their own
+        if asked(page)["terms"] == before:
+            break
         page.get_by_role("button", name="Undo").click()
-        page.wait_for_timeout(400)
-    page.wait_for_url(re.compile(before.replace(":", "%3A").replace(",", "%2C") + "$"))
+        page.wait_for_timeout(2000)
+    assert asked(page)["terms"] == before
 
 
 def test_marks_and_saving(server: Server, page: Page) -> None:

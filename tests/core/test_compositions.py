@@ -141,8 +141,9 @@ def test_an_empty_bank_has_no_example(tmp_path: Path, encoder: FakeEncoder) -> N
 
 def test_a_mark_is_replaced_and_taken_away(make_bank: Make) -> None:
     bank = make_bank(*LAKE)
-    version = bank.version
+    version, index = bank.version, bank.index()
     bank.marks.mark(" what froze? ", "m0", True)
+    assert bank.index() is index, "nothing is computed anew for a mark"
     bank.marks.mark("what froze?", "m3", True)
     bank.marks.mark("what froze?", "m3", False)
     bank.marks.mark("something else", "m3", True)
