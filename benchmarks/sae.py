@@ -25,17 +25,18 @@ import torch
 from common import certificate
 
 from core.bank import MemoryBank
-from core.demo import finish
 from core.encoding import dictionary as dictionaries
 from core.encoding.engines import encode_with, presets
 from core.encoding.model import States, TokenModel, Tokens, _find_layers
 from core.encoding.weights import locate
 from core.evaluation.runner import evaluate
+from core.progress import finish
 from core.retrieval.index import Index
 from core.settings import cache_folder
 from core.training import assess
+from core.training.corpus import sourced_pieces
 from core.training.describe import token_words
-from core.training.residual import TrainingPlan, initialise, keep_freed_memory, new_sae, normalise, sourced_pieces
+from core.training.residual import TrainingPlan, initialise, keep_freed_memory, new_sae, normalise
 from core.types import Query
 
 LAYERS = (3, 4, 5)
@@ -58,7 +59,7 @@ class Harvest:
 
     def layer(self, layer: int) -> torch.Tensor:
         """float16 [t, d]"""
-        found: torch.Tensor = torch.load(self.folder / f"layer{layer}.pt")
+        found: torch.Tensor = torch.load(self.folder / f"layer{layer}.pt", weights_only=True)
         return found
 
     def _read(self, model: TokenModel, corpus: Path, held_out: bool, wanted: int) -> None:

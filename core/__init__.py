@@ -9,6 +9,8 @@ from core.demo import DEMO_QUERY, open_demo
 from core.encoding.engines import Engine, presets
 from core.errors import CoreError
 from core.readers import FORMATS
+from core.retrieval.counterfactual import Agreement, Flip
+from core.retrieval.criteria import CRITERIA
 from core.retrieval.fusion import FUSIONS
 from core.retrieval.similarity import WEIGHTINGS
 from core.settings import data_folder
@@ -31,21 +33,25 @@ from core.types import (
     Query,
     Question,
     Refusal,
+    Spread,
     Term,
     TokenTrace,
 )
 
 __all__ = [
+    "CRITERIA",
     "DEMO_QUERY",
     "FORMATS",
     "FUSIONS",
     "MODES",
     "WEIGHTINGS",
+    "Agreement",
     "Codes",
     "Context",
     "CoreError",
     "Engine",
     "Explanation",
+    "Flip",
     "Health",
     "Hits",
     "ImportReport",
@@ -61,6 +67,7 @@ __all__ = [
     "Query",
     "Question",
     "Refusal",
+    "Spread",
     "Term",
     "TokenTrace",
     "data_folder",

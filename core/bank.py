@@ -19,14 +19,18 @@ from core.compositions import Compositions
 from core.encoding.engines import Encoder, Engine
 from core.errors import CoreError
 from core.evaluation import runner as running
+from core.evaluation.runner import Evaluation
 from core.latents import Latents
+from core.learning import Learning
 from core.marks import Marks
 from core.retrieval import explain as explaining
 from core.retrieval import rocchio
+from core.retrieval.absence import floor
 from core.retrieval.contributions import contributions
-from core.retrieval.counterfactual import Flip, minimal_flips
+from core.retrieval.counterfactual import Agreement, Flip, agreement, minimal_flips, without_tokens
 from core.retrieval.index import Index
 from core.retrieval.rank import rank
+from core.settings import ASSETS
 from core.store import Database, tables
 from core.types import (
     Codes,
@@ -49,6 +53,11 @@ from core.types import (
 CHARACTERS_PER_BATCH = 20_000
 """One transaction: a few seconds of encoding, so that a stop or a kill loses little."""
 QUERIES_REMEMBERED = 1024
+TRACES_REMEMBERED = 256
+NEVER_STORED = ASSETS / "never-stored.txt"
+"""Questions, ours, about things that hardly any bank holds."""
+NO_NAMES = {"", "user", "assistant", "system", "human", "ai", "agent", "bot"}
+"""Roles that nobody is called by."""
 
 
 class MemoryBank:
@@ -65,6 +74,7 @@ class MemoryBank:
         self._index: Index | None = None
         self._identity: tuple[str, int] | None = None
         self._queries: OrderedDict[str, Codes] = OrderedDict()
+        self._traces: OrderedDict[str, TokenTrace] = OrderedDict()
 
     @classmethod
     def open(cls, path: str | Path, engine: str | Encoder = "minilm", create: bool = True) -> MemoryBank:
@@ -107,6 +117,11 @@ class MemoryBank:
     def marks(self) -> Marks:
         """Which memories answer which questions, said by hand."""
         return Marks(self)
+
+    @property
+    def learning(self) -> Learning:
+        """Weights of latents learnt from questions and the memories that answer them."""
+        return Learning(self)
 
     # --- what is in it ------------------------------------------------------------------------------------------------
 
@@ -247,11 +262,20 @@ class MemoryBank:
                 return self._index
             labels, codes = tables.load_codes(cursor, self.engine.fingerprint)
         self._identity = identity
-        ids, texts, conversations, categories = (
-            labels[n].to_pylist() for n in ("id", "text", "conversation", "category")
-        )
+        ids, texts, conversations, categories, sessions, positions = (column.to_pylist() for column in labels.columns)
         known = Codes.empty() if codes is None else codes
-        return Index.build(ids, texts, conversations, categories, known, self.engine.fingerprint, identity[1])
+        return Index.build(
+            ids,
+            texts,
+            conversations,
+            categories,
+            known,
+            self.engine.fingerprint,
+            identity[1],
+            sessions,
+            positions,
+            {name: weights for name, weights in self.learning.weights().items() if len(weights) == known.n_latents},
+        )
 
     @property
     def version(self) -> int:
@@ -299,9 +323,35 @@ class MemoryBank:
         started = time.perf_counter()
         codes, index = self._asked(query), self.index()
         encoded = time.perf_counter()
-        hits = rank(index, query, codes, also)
+        hits = rank(index, self._with_floor(query), codes, also)
         ranked = time.perf_counter()
         return replace(hits, encode_ms=(encoded - started) * 1e3, rank_ms=(ranked - encoded) * 1e3)
+
+    def _with_floor(self, query: Query) -> Query:
+        """The query with the least fit that counts, where its criterion asks for one."""
+        if query.criterion != "fits" or query.threshold is not None or not query.text.strip():
+            return query
+        return replace(query, threshold=self.floor(query))
+
+    def floor(self, query: Query) -> float | None:
+        """The fit that most queries for things never stored do not reach among a query's candidates, 0 to 1.
+
+        Measured on this bank, with queries that ship with the product; None where its weighting has no scale of fit.
+        """
+        found = self._floor(self.index(), query, query.conversation)
+        return None if np.isnan(found) else found
+
+    def _floor(self, index: Index, query: Query, conversation: str | None) -> float:
+        asked = replace(query, text="", k=1, terms=(), muted=(), masked=(), criterion="top", threshold=None)
+        return index.derived(f"floor {asked}", lambda: floor(index, asked, self._never_stored(conversation)))
+
+    def _never_stored(self, conversation: str | None) -> dict[str, Codes]:
+        """Questions about things that hardly any bank holds, asked about those who speak in it, and their codes."""
+        with self._database.work() as cursor:
+            speakers = tables.speakers(cursor, conversation)
+        names = [name for name in speakers if name.casefold() not in NO_NAMES][:2] or ["I"]
+        forms = NEVER_STORED.read_text(encoding="utf-8").splitlines()
+        return self.store_queries([form.format(name=names[i % len(names)]) for i, form in enumerate(forms)])
 
     def explain(self, query: Query, memory_id: str) -> Explanation:
         """Why a memory was recalled: its sparse score as a sum over latents, with the tokens on both sides."""
@@ -321,7 +371,27 @@ class MemoryBank:
         for latent in (*(term.latent for term in query.terms), *query.muted):
             if width and not 0 <= latent < width:
                 raise CoreError(f"Latent {latent} does not exist: this dictionary has {width:,} (0–{width - 1}).")
-        return Codes.empty() if query.terms and not query.text.strip() else self.encode_query(query.text)
+        if query.terms and not query.text.strip():
+            return Codes.empty()
+        codes = self.encode_query(query.text)
+        if not query.masked:
+            return codes
+        n = len(codes.token_start)
+        if not all(0 <= token < n for token in query.masked):
+            raise CoreError(f"The query has {n} tokens (0–{n - 1}); it masks {', '.join(map(str, query.masked))}.")
+        return without_tokens(codes, self.trace_text(query.text), query.masked)
+
+    def trace_text(self, text: str) -> TokenTrace:
+        """Every latent at every token of any text: remembered, or computed now."""
+        with self._lock:
+            known = self._traces.get(text)
+        if known is None:
+            known = self.engine.trace(text)
+            with self._lock:
+                self._traces[text] = known
+                while len(self._traces) > TRACES_REMEMBERED:
+                    self._traces.popitem(last=False)
+        return known
 
     def compose(self, terms: Sequence[Term], k: int = 10, conversation: str | None = None) -> Hits:
         """The memories that fire some latents and not others, in the sparse mode; scores are activations times weights.
@@ -357,6 +427,10 @@ class MemoryBank:
                 raise CoreError(f"“{name}” has no codes of engine {self.engine.name} yet: encode the bank first.")
         return np.asarray(rows, np.int64)
 
+    def agreement(self, query: Query) -> list[Agreement]:
+        """How far the modes agree on a query: shared among the first k, Kendall's τ, what only one of two finds."""
+        return agreement(self.index(), query, self._asked(query))
+
     def flips(self, query: Query, memory_id: str) -> list[Flip]:
         """The smallest edits of one latent that bring a memory into the first k of the sparse mode, smallest first."""
         self.memory(memory_id)
@@ -368,28 +442,49 @@ class MemoryBank:
         row = index.row(memory_id)
         if row is None:
             raise CoreError(f"“{memory_id}” has no codes of engine {self.engine.name} yet: encode the bank first.")
-        query = replace(mode_query or Query(""), text=index.texts[row], k=k + 1)
+        query = replace(mode_query or Query(""), text=index.texts[row], k=k + 1, context=0)
         return rank(index, query, index.codes.take([row]).merged(), (memory_id,))
 
     def evaluate(
-        self, settings: Query | None = None, categories: Sequence[str] | None = None, marks: bool = False
-    ) -> Generator[Progress, None, dict[str, Any]]:
-        """Ask the bank's questions, each of its own dialogue, and measure where their evidence is ranked.
-
-        marks: ask what was marked by hand too, as questions of category ``marks``.
-        """
+        self,
+        settings: Query | None = None,
+        categories: Sequence[str] | None = None,
+        questions: Sequence[Question] | None = None,
+    ) -> Generator[Progress, None, Evaluation]:
+        """Ask questions, the bank's own unless given, each of its own dialogue: where is their evidence ranked?"""
         settings = settings or Query("")
-        known = self.questions() + (self.marks.as_questions() if marks else [])
-        questions = [q for q in known if q.evidence and (categories is None or q.category in categories)]
-        if not questions:
+        known = self.questions() if questions is None else questions
+        asked = [q for q in known if q.evidence and (categories is None or q.category in categories)]
+        if not asked:
             wanted = "" if categories is None else f" of category {', '.join(categories)}"
             raise CoreError(f"{self.name} has no question{wanted} with evidence: import a LoCoMo or LongMemEval file.")
-        yield Progress(0, len(questions), "encoding the questions")
-        codes = self.store_queries([q.text for q in questions])
-        report = yield from running.evaluate(
-            self.index(), questions, codes, lambda text: self.engine.encode([text], query=True).merged(), settings
+        yield Progress(0, len(asked), "encoding the questions")
+        codes = self.store_queries([q.text for q in asked])
+        found = yield from running.evaluate(
+            self.index(),
+            asked,
+            codes,
+            self.encode_anew,
+            settings,
+            lambda part: self._floor(part, settings, part.conversations[0]),
         )
-        return report | {"provenance": self.provenance(settings)}
+        return replace(found, report=found.report | self._judged(settings, asked))
+
+    def encode_anew(self, text: str) -> Codes:
+        """The codes of a query, made by the engine in any case: to measure what that takes."""
+        return self.engine.encode([text], query=True).merged()
+
+    def _judged(self, settings: Query, asked: Sequence[Question]) -> dict[str, Any]:
+        """What to say beside the figures of an evaluation."""
+        learnt_on = self.learning.learnt_on(settings.weighting)
+        seen = sorted({q.source for q in asked} & set(learnt_on))
+        warnings = (
+            [f"The weights were learnt on {', '.join(seen)}: these figures say nothing of others."] if seen else []
+        )
+        waiting = self.counts()["memories"] - len(self.index())
+        if waiting:
+            warnings.append(f"{waiting:,} memories are not encoded yet and cannot be found: the figures are too low.")
+        return {"provenance": self.provenance(settings) | {"learnt_on": list(learnt_on)}, "warnings": warnings}
 
     def codes(self, memory_id: str) -> Codes | None:
         """The stored codes of one memory, its parts made one; None where it has none yet."""
@@ -399,7 +494,15 @@ class MemoryBank:
 
     def trace(self, memory_id: str) -> TokenTrace:
         """Every latent at every token of a memory, computed now."""
-        return self.engine.trace(self.memory(memory_id).text)
+        return self.trace_text(self.memory(memory_id).text)
+
+    def blind_spots(self, limit: int = 10) -> list[tuple[Memory, float]]:
+        """The memories whose tokens the dictionary reconstructs worst, with the FVU of each; none without codes."""
+        index = self.index()
+        left_out = index.codes.residual / np.maximum(index.codes.variance, 1e-12)
+        worst = np.argsort(-left_out, kind="stable")[:limit]
+        known = self.memories(index.ids[i] for i in worst)
+        return [(known[index.ids[i]], float(left_out[i])) for i in worst]
 
     def health(self) -> Health:
         """How well the dictionary fits this bank."""
@@ -442,7 +545,7 @@ class MemoryBank:
             "fingerprint": self.engine.fingerprint,
         }
         if query is not None:
-            stamp |= {"weighting": query.weighting, "fusion": query.fusion, "balance": query.balance}
+            stamp |= {name: getattr(query, name) for name in ("weighting", "fusion", "balance", "context")}
         return stamp
 
 

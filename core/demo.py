@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Generator, Iterable
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pyarrow.parquet as pq
 
 from core import readers
 from core.bank import MemoryBank
+from core.progress import finish
 from core.settings import ASSETS, data_folder
 from core.store import tables
 from core.types import Codes, Reading
@@ -20,7 +21,6 @@ from core.types import Codes, Reading
 DEMO = ASSETS / "demo"
 FILES = (DEMO / "narratives.jsonl", DEMO / "dialogue.json")
 DEMO_QUERY = "My mobile keeps running out of charge. What can I do about it?"
-T = TypeVar("T")
 
 
 def open_demo(engine: str = "minilm") -> MemoryBank:
@@ -101,12 +101,3 @@ def _write(file: Path, key: str, keys: list[str], codes: Codes, about: dict[str,
 def _short(values: Any) -> Any:
     """Half precision is enough to draw and to rank, and compresses to half the size."""
     return values.astype("float16").astype("float32")
-
-
-def finish(task: Generator[Any, None, T]) -> T:
-    """Run a task to its end, unseen; what it returns."""
-    while True:
-        try:
-            next(task)
-        except StopIteration as end:
-            return end.value  # type: ignore[no-any-return]

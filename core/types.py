@@ -41,6 +41,7 @@ __all__ = [
     "Refusal",
     "Share",
     "Span",
+    "Spread",
     "Term",
     "TokenTrace",
 ]
@@ -153,18 +154,43 @@ class Query:
     conversation: str | None = None
     """Only memories of this conversation; None for the whole bank."""
     k: int = 10
-    weighting: str = "saturated"
+    weighting: str = "learnt"
     """How activations become sparse scores: a key of ``retrieval.similarity.WEIGHTINGS``."""
     fusion: str = "scaled"
     """How dense and sparse become combined: a key of ``retrieval.fusion.FUSIONS``."""
-    balance: float = 0.5
+    balance: float = 0.25
     """Weight of the dense side in the combination, against 1 for the sparse side; 0 leaves the sparse side alone."""
+    context: float = 0.25
+    """How much of the sparse scores of the memories said just before and after is added to a memory's own, where the
+    query has words; 0 looks at each memory alone."""
+    criterion: str = "top"
+    """Which ranked memories count as recalled: a key of ``retrieval.criteria.CRITERIA``."""
+    threshold: float | None = None
+    """The criterion's number; None for its default, which is k for ``top``."""
     terms: tuple[Term, ...] = ()
     """Latents added to those that the words fire, or taken away."""
     muted: tuple[int, ...] = ()
     """Latents of the words that do not count."""
+    masked: tuple[int, ...] = ()
+    """Tokens of the words whose activations do not count; the others are what they are in the whole text."""
     lexical: bool = False
     """Whether BM25 on words is ranked beside the three."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """The scores of all candidates in one mode: what a memory has to stand out of."""
+
+    low: float
+    high: float
+    counts: tuple[int, ...]
+    """Candidates by score, in equal steps from ``low`` to ``high``."""
+    mean: float
+    sd: float
+    line: float
+    """The score from which on memories are recalled; ∞ where no score would do."""
+    recalled: int
+    """Candidates that are recalled: those of rank 1 to this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +205,11 @@ class Hits:
     ranks: Mapping[Mode, Ints]
     """1-based rank of each id among all candidates, for each mode; equal scores: smaller id first."""
     n_candidates: int
+    spread: Mapping[Mode, Spread]
+    """Where the candidates lie in each mode, and which of them are recalled."""
+    fit: float
+    """The best sparse score as a share of what a memory could score that fires everything the query does; nan where
+    the weighting knows no such limit."""
     query_codes: Codes
     """The query's own codes, one row."""
     encode_ms: float = 0.0
@@ -189,6 +220,10 @@ class Hits:
         limit = self.query.k if k is None else k
         order = np.argsort(self.ranks[mode], kind="stable")
         return [int(i) for i in order if self.ranks[mode][i] <= limit and self.scores[mode][i] > 0]
+
+    def recalled(self, mode: Mode) -> list[int]:
+        """Those of ``top`` that the query's criterion recalls."""
+        return self.top(mode, min(self.query.k, self.spread[mode].recalled))
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,9 +247,11 @@ class Share:
     memory_value: float
     """Strongest activation in the memory."""
     weight: float
-    """Inverse document frequency, the latent's weight in this bank."""
+    """The latent's weight: its inverse document frequency in this bank, times what was learnt of it."""
     query_token: Span
     memory_token: Span
+    memory: str = ""
+    """Id of the memory said before or after whose token it is; empty for the memory itself."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from core import MemoryBank
-from ui import banks, dictionary, frame, health, label_files, latent_card, link, microscope, parts, tray
+from ui import banks, dictionary, frame, health, label_files, latent_card, learnt, link, microscope, parts, tray
 
 
 def choose_latent(latent: int) -> None:
@@ -52,6 +52,18 @@ def show_pair(page: frame.Body, latent: int | None) -> None:
         page.python = microscope.python(bank, pair)
 
 
+def show_weights(page: frame.Body) -> None:
+    """What learning made of the latents."""
+    bank = page.bank
+    rows = learnt.draw(bank)
+    if rows:
+        page.export("learnt weights", lambda: rows)
+    page.python = (
+        f"from core import MemoryBank\n\nbank = MemoryBank.open({str(bank.path)!r}, {bank.engine.name!r})\n"
+        "print(bank.learning.table().to_pandas())"
+    )
+
+
 def show_health(page: frame.Body) -> None:
     """How well the dictionary fits this bank, and how far its labels may be believed."""
     bank = page.bank
@@ -64,6 +76,7 @@ def show_health(page: frame.Body) -> None:
         st.subheader("Trust in its labels", anchor=False)
         health.trust_card(found, here)
         label_files.trust(bank)
+    health.blind_spots(banks.blind_spots(bank))
     page.export("health", lambda: health.rows(found) + health.trust_rows(found.training or {}, here))
     page.python = (
         f"from core import MemoryBank\n\nbank = MemoryBank.open({str(bank.path)!r}, {bank.engine.name!r})\n"
@@ -88,6 +101,8 @@ def draw(page: frame.Body) -> None:
     latent = known_latent(bank)
     if view == "health":
         show_health(page)
+    elif view == "weights":
+        show_weights(page)
     elif view == "pair":
         show_pair(page, latent)
     else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from core import Explanation, Hits, MemoryBank, Query
-from ui import asking, banks, frame, hits, link, marks, parts, tray, why
+from ui import asking, banks, frame, hits, link, marks, parts, tray, whatif, why
 from ui.tokens import TokenValues
 
 ALL = 10_000
@@ -27,7 +27,7 @@ def suggest(bank: MemoryBank) -> None:
 
 
 def ask(text: str) -> None:
-    st.session_state.update(recall_text=text, memory=None, latent=None)
+    st.session_state.update(recall_text=text, memory=None, latent=None, masked=[])
 
 
 def known_memory(bank: MemoryBank, memory: str | None) -> str | None:
@@ -63,6 +63,8 @@ def explained(bank: MemoryBank, query: Query, found: Hits, memory: str, latent: 
         parts.small(why.standing(explanation))
         marks.buttons(bank, query.text, memory)
         st.button("Open in Memory", icon=":material/notes:", on_click=link.open_memory, args=(memory, latent))
+    whatif.edits(bank, query, explanation)
+    whatif.flips(bank, query, explanation)
     everything = st.session_state.get("why_all", False)
     shown = ALL if everything else why.SHOWN
     names = banks.labels(bank, why.listed(explanation, latent, shown))
@@ -79,18 +81,23 @@ def explained(bank: MemoryBank, query: Query, found: Hits, memory: str, latent: 
     return explanation
 
 
+def needs_model(query: Query) -> bool:
+    """Masked words need every token's latents, and a refusal the codes of questions never stored."""
+    return bool(query.masked) or (query.criterion == "fits" and query.threshold is None)
+
+
 def draw(page: frame.Body) -> None:
     bank = page.bank
     parts.told_problem()
     if parts.nothing_to_recall(bank):
         return
     query = asking.query_form(bank)
-    tray.draw(bank, "recall_tray", on_recall=True)
+    tray.draw(bank, "recall_tray", text=query.text, on_recall=True)
     if not query.text and not query.terms:
         suggest(bank)
         return
     page.query = query
-    if query.text and not bank.knows_query(query.text):
+    if query.text and not (bank.engine.warm or (bank.knows_query(query.text) and not needs_model(query))):
         parts.waiting_for_model("this query is answered")
         return
     memory = known_memory(bank, st.session_state.get("memory"))
@@ -101,11 +108,15 @@ def draw(page: frame.Body) -> None:
     if best is None:
         st.write("Nothing stored resembles this query. Ask in other words, or choose another conversation.")
         return
+    if nothing := hits.nothing(found):
+        st.info(nothing, icon=":material/search_off:")
     memory = memory if memory in found.ids else best
     memories = banks.memories(bank, found.ids)
     marked = banks.marks(bank, query.text)
     hits.draw(found, memories, banks.codes(bank, found.ids), memory, choose_memory, marked)
     page.export("hits", lambda: hits.export_rows(found, memories))
+    if rows := whatif.disagreement(bank, query, found):
+        page.export("disagreement", lambda: rows)
     explanation = explained(bank, query, found, memory, latent)
     page.export(
         "explanation", lambda: why.export_rows(explanation, banks.labels(bank, why.listed(explanation, None, ALL)))

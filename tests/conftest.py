@@ -10,8 +10,8 @@ import pytest
 
 from core import MemoryBank
 from core.bank import MemoryBank as Bank
-from core.demo import finish
 from core.encoding.engines import Engine
+from core.progress import finish
 from core.types import Memory, Reading
 from tests.fakes import FakeEncoder
 

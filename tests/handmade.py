@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from core.retrieval.index import Index
-from core.types import Codes
+from core.types import Codes, Floats
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -82,12 +82,21 @@ def parted(known: Codes, sizes: Sequence[int]) -> Codes:
 
 
 def index_of(
-    known: Codes, ids: Sequence[str] = (), texts: Sequence[str] = (), conversations: Sequence[str] = ()
+    known: Codes,
+    ids: Sequence[str] = (),
+    texts: Sequence[str] = (),
+    conversations: Sequence[str] = (),
+    sessions: Sequence[str] | None = None,
+    positions: Sequence[int] | None = None,
+    learnt: Mapping[str, Floats] | None = None,
 ) -> Index:
-    """An index over some codes; ids are m000, m001, … unless given."""
+    """An index over some codes; ids are m000, m001, … unless given. Without positions, every memory stands alone."""
     n = len(known)
     ids = ids or [f"m{i:03}" for i in range(n)]
-    return Index.build(ids, texts or [""] * n, conversations or [""] * n, [""] * n, known, "f" * 16, 1)
+    conversations = conversations or [""] * n
+    return Index.build(
+        ids, texts or [""] * n, conversations, [""] * n, known, "f" * 16, 1, sessions, positions, learnt
+    )  # fmt: skip
 
 
 def assert_same_codes(a: Codes, b: Codes) -> None:

@@ -7,13 +7,16 @@ from collections.abc import Callable
 import numpy as np
 import streamlit as st
 
-from core import FUSIONS, WEIGHTINGS, Hits, MemoryBank, Query
+from core import CRITERIA, FUSIONS, WEIGHTINGS, Hits, MemoryBank, Query
 from ui import banks, components, labels, link, parts, tray
 
 CHIPS = 10
 WEIGHTING_HELP = {
+    "learnt": "Activations summed over the text, with diminishing returns and a correction for length, times rarity "
+    "(what BM25 does with words), times a weight per latent that was learnt from questions and answers.",
+    "yours": "The same, with the weights learnt from this bank's own cases.",
     "saturated": "Activations summed over the text, with diminishing returns and a correction for length, times "
-    "rarity: what BM25 does with words.",
+    "rarity: what BM25 does with words. Nothing learnt.",
     "cosine": "Cosine of the strongest activations, all latents alike: the study's.",
     "cosine_idf": "The same cosine, rare latents counting more.",
 }
@@ -22,6 +25,17 @@ FUSION_HELP = {
     "study": "The root of the sum of squares of the raw scores, as in the study. With summed activations, the "
     "sparse side decides alone.",
     "z": "Each side in standard deviations above the mean of the candidates, added.",
+}
+
+
+CRITERION_HELP = {
+    "top": "The first k memories of each column.",
+    "study": "Memories whose score lies z standard deviations above the mean of all candidates: those of the chosen "
+    "conversation, or of the whole bank.",
+    "gap": "Everything above the largest step between two neighbouring scores.",
+    "budget": "The first memories that fit into so many characters of context.",
+    "fits": "The first k, unless no memory carries enough of what the query fires. The least fit is learnt from "
+    "questions about things that were never stored.",
 }
 
 
@@ -35,21 +49,35 @@ def query_form(bank: MemoryBank) -> Query:
             persist_state="session",
             placeholder="What do you want to recall?",
         )
-        st.form_submit_button("Recall", type="primary")
+        st.form_submit_button("Recall", type="primary", on_click=tray.unmask)
     with row:
         conversation = parts.conversation_select(bank, width=190)
         k = st.number_input(
             "k", 1, link.MOST_HITS, key="recall_k", persist_state="session", help="Memories per column.", width=110
         )
+        criterion = st.selectbox(
+            "Recalled is", list(CRITERIA), format_func=lambda c: CRITERIA[c].label, key="criterion",
+            persist_state="session", width=210, on_change=forget_threshold,
+        )  # fmt: skip
     with row, st.popover("How it is scored"):
+        threshold = threshold_input(criterion)
+        weightings = [w for w in WEIGHTINGS if w != "yours" or w in bank.index().learnt]
+        if st.session_state.get("weighting") not in weightings:
+            link.note("This bank has learnt no weights of its own; those that came with the dictionary are used.")
+            st.session_state["weighting"] = link.DEFAULTS.weighting
         weighting = st.selectbox(
             "Sparse score",
-            list(WEIGHTINGS),
+            weightings,
             format_func=lambda w: WEIGHTINGS[w].label,
             key="weighting",
             persist_state="session",
         )
         st.caption(WEIGHTING_HELP.get(weighting, ""))
+        context = st.slider(
+            "Share of the neighbouring turns", 0.0, link.MOST_CONTEXT, step=0.05, key="context",
+            persist_state="session", help="Part of the sparse scores of the memories said just before and after, in "
+            "the same session, is added to a memory's own. Long memories take less of it.",
+        )  # fmt: skip
         fusion = st.selectbox(
             "Combined score", list(FUSIONS), format_func=lambda f: FUSIONS[f][0], key="fusion", persist_state="session"
         )
@@ -67,10 +95,36 @@ def query_form(bank: MemoryBank) -> Query:
         weighting=weighting,
         fusion=fusion,
         balance=float(balance),
+        context=float(context),
+        criterion=criterion,
+        threshold=threshold,
         terms=terms,
         muted=muted,
+        masked=tuple(tray.masked()),
         lexical=lexical,
     )
+
+
+def forget_threshold() -> None:
+    """Another criterion counts in other units."""
+    st.session_state["threshold"] = None
+
+
+def threshold_input(criterion: str) -> float | None:
+    """The number of a criterion; None for its usual one. A number out of range is put back within it."""
+    rule, given = CRITERIA[criterion], st.session_state.get("threshold")
+    st.caption(CRITERION_HELP[criterion])
+    if criterion == "top":
+        return None
+    if given is not None and not rule.least <= given <= rule.most:
+        link.note(f"{rule.label}: {rule.unit} is {given:g}; from {rule.least:g} to {rule.most:g} is expected.")
+        st.session_state["threshold"] = None
+    whole = criterion in ("gap", "budget")
+    return st.number_input(
+        rule.unit.capitalize(), float(rule.least), float(rule.most), value=None, key="threshold",
+        persist_state="session", step=1.0 if whole else 0.05, format="%.0f" if whole else "%.2f",
+        placeholder="learnt from this bank" if rule.default is None else f"{rule.default:g}",
+    )  # fmt: skip
 
 
 def fired(bank: MemoryBank, hits: Hits, latent: int | None, choose: Callable[[int], None]) -> None:
@@ -84,11 +138,12 @@ def fired(bank: MemoryBank, hits: Hits, latent: int | None, choose: Callable[[in
         chip = components.chip(fires, text[int(start) : int(end)], float(codes.max[i]), labels.text(fires, names))
         chips.append(chip | {"off": fires in hits.query.muted})
     more = f"and {n - len(chips):,} more latents" if n > len(chips) else ""
+    fit = f"best fit {parts.percent(hits.fit)}" if np.isfinite(hits.fit) and n else ""
     took = f"encoded {hits.encode_ms:.0f} ms · ranked {hits.n_candidates:,} in {hits.rank_ms:.0f} ms"
     data = {
         "before": "your query fires" if n else "no words are asked, only the latents below",
         "chips": chips,
-        "after": f"{more} · {took}" if more else took,
+        "after": " · ".join(filter(None, [more, fit, took])),
         "latent": latent,
     }
     components.draw("chips", "recall_chips", data, latent=choose)
@@ -97,7 +152,8 @@ def fired(bank: MemoryBank, hits: Hits, latent: int | None, choose: Callable[[in
 def python(bank: MemoryBank, query: Query, memory: str | None) -> str:
     """The same search in a notebook."""
     given = {"text": query.text, "conversation": query.conversation, "k": query.k, "weighting": query.weighting,
-             "fusion": query.fusion, "balance": query.balance, "terms": query.terms, "muted": query.muted,
+             "fusion": query.fusion, "balance": query.balance, "context": query.context, "criterion": query.criterion,
+             "threshold": query.threshold, "terms": query.terms, "muted": query.muted, "masked": query.masked,
              "lexical": query.lexical}  # fmt: skip
     default = Query("")
     said = ", ".join(
@@ -109,7 +165,7 @@ def python(bank: MemoryBank, query: Query, memory: str | None) -> str:
         f"bank = MemoryBank.open({str(bank.path)!r}, {bank.engine.name!r})",
         f"query = Query({said})",
         "hits = bank.search(query)",
-        'for i in hits.top("combined"):',
+        'for i in hits.recalled("combined"):',
         '    print(hits.ranks["combined"][i], hits.ids[i], hits.scores["combined"][i])',
     ]
     if memory:

@@ -12,10 +12,12 @@ import pyarrow as pa
 import streamlit as st
 
 from core import (
+    Agreement,
     Codes,
     CoreError,
     Engine,
     Explanation,
+    Flip,
     Health,
     Hits,
     Memory,
@@ -178,6 +180,24 @@ def _explain(path: str, version: int, query: Query, memory: str, _bank: MemoryBa
     return _bank.explain(query, memory)
 
 
+def agreement(bank: MemoryBank, query: Query) -> list[Agreement]:
+    return _agreement(str(bank.path), bank.version, query, bank)
+
+
+@st.cache_data(max_entries=128, show_spinner=False)
+def _agreement(path: str, version: int, query: Query, _bank: MemoryBank) -> list[Agreement]:
+    return _bank.agreement(query)
+
+
+def flips(bank: MemoryBank, query: Query, memory: str) -> list[Flip]:
+    return _flips(str(bank.path), bank.version, query, memory, bank)
+
+
+@st.cache_data(max_entries=128, show_spinner=False)
+def _flips(path: str, version: int, query: Query, memory: str, _bank: MemoryBank) -> list[Flip]:
+    return _bank.flips(query, memory)
+
+
 def similar(bank: MemoryBank, memory: str, k: int) -> Hits:
     return _similar(str(bank.path), bank.version, memory, k, bank)
 
@@ -218,12 +238,17 @@ def _health(path: str, version: int, _bank: MemoryBank) -> Health:
 
 def trace(bank: MemoryBank, text: str) -> TokenTrace | None:
     """Every latent at every token of a text, or None while the model is not loaded."""
-    return _trace(bank.engine.fingerprint, text, bank) if bank.engine.warm else None
+    return bank.trace_text(text) if bank.engine.warm else None
 
 
-@st.cache_data(max_entries=256, show_spinner=False)
-def _trace(fingerprint: str, text: str, _bank: MemoryBank) -> TokenTrace:
-    return _bank.engine.trace(text)
+def blind_spots(bank: MemoryBank) -> list[tuple[Memory, float]]:
+    """The memories that the dictionary says least about, with what it leaves out of each."""
+    return _blind_spots(str(bank.path), bank.version, bank)
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def _blind_spots(path: str, version: int, _bank: MemoryBank) -> list[tuple[Memory, float]]:
+    return _bank.blind_spots()
 
 
 def labels(bank: MemoryBank, latents: Iterable[int]) -> dict[int, Label]:

@@ -7,8 +7,8 @@ from typing import Any
 
 import streamlit as st
 
-from core import Health
-from ui import parts
+from core import Health, Memory
+from ui import link, parts
 from ui.labels import HARDLY_BETTER
 
 MUCH_WORSE = 1.3
@@ -139,3 +139,31 @@ def card(health: Health) -> None:
             "to encode": f"{health.pending:,} memories" if health.pending else "",
         }
     )
+
+
+def blind_spots(worst: list[tuple[Memory, float]]) -> None:
+    """Memories that latents say little about: recall by latents may miss them, and their reasons are incomplete."""
+    if not worst:
+        return
+    st.subheader("Blind spots", anchor=False)
+    st.caption(
+        "The memories whose tokens the dictionary reconstructs worst. What it leaves out cannot be shown as latents: "
+        "trust the dense column more for these. A row opens the memory."
+    )
+
+    def chosen() -> None:
+        picked = st.session_state["blind_spots"].selection.rows
+        if picked:
+            link.open_memory(worst[picked[0]][0].id)
+
+    st.dataframe(
+        [{"left out": fvu, "memory": memory.id, "text": parts.short(memory.text, 160)} for memory, fvu in worst],
+        hide_index=True, key="blind_spots", on_select=chosen, selection_mode="single-row",
+        column_config={
+            "left out": st.column_config.NumberColumn(
+                "Left out", format="percent", width="small", help="FVU of its tokens: Σ‖x − x̂‖² / Σ‖x − x̄‖²."
+            ),
+            "memory": st.column_config.TextColumn("Memory", width="small"),
+            "text": st.column_config.TextColumn("Words"),
+        },
+    )  # fmt: skip

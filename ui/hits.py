@@ -57,7 +57,7 @@ def _column(
     chosen: str | None,
     marks: Mapping[str, bool],
 ) -> dict[str, Any]:
-    top = hits.top(mode)
+    top, recalled = hits.top(mode), hits.spread[mode].recalled
     parts_of = split(hits) if mode == "combined" else {}
     rows = []
     for i in top:
@@ -72,9 +72,11 @@ def _column(
                 "move": f"{'↑' if moved > 0 else '↓'}{abs(moved):,}" if moved else "",
                 "moved": words,
                 "split": parts_of.get(memory.id),
+                "below": rank > recalled,
                 "mark": MARKS.get(marks.get(memory.id)),
                 "aria": f"{mode}, rank {rank}, score {parts.number(score)}{', ' + words if words else ''}"
-                f"{marked(marks.get(memory.id))}: {parts.short(memory.text, 160)}",
+                f"{', below the line' if rank > recalled else ''}{marked(marks.get(memory.id))}: "
+                f"{parts.short(memory.text, 160)}",
             }
         )
     return {
@@ -85,7 +87,42 @@ def _column(
         "colour": MODE_COLOURS[mode],
         "rows": rows,
         "note": _note(hits, mode, top, chosen),
+        "strip": strip(hits, mode),
     }
+
+
+def strip(hits: Hits, mode: Mode) -> dict[str, Any] | None:
+    """All candidates by score, and the line that a memory has to reach; None where there is nothing to stand out of."""
+    spread = hits.spread[mode]
+    if not spread.counts or spread.high <= spread.low:
+        return None
+    line = (spread.line - spread.low) / (spread.high - spread.low)
+    n, said = spread.recalled, f"{spread.recalled:,} of {hits.n_candidates:,} recalled"
+    where = f"; the line is at {parts.number(spread.line)}" if np.isfinite(line) else ""
+    return {
+        "counts": list(spread.counts),
+        "line": float(np.clip(line, 0, 1)) if np.isfinite(line) else None,
+        "said": said + (f", the first {hits.query.k} shown" if n > hits.query.k else ""),
+        "title": f"Candidates by score, {parts.number(spread.low)} to {parts.number(spread.high)}; {where}".rstrip(
+            "; "
+        ),
+    }
+
+
+def nothing(hits: Hits) -> str:
+    """The sentence for a query that recalls nothing in any mode; empty where something is recalled."""
+    if any(spread.recalled for spread in hits.spread.values()):
+        return ""
+    if hits.query.criterion == "fits":
+        least = hits.query.threshold or 0
+        return (
+            f"Nothing stored fits this query: the best memory carries {parts.percent(hits.fit)} of what it fires, and "
+            f"questions about things never stored reach {parts.percent(least)}. The nearest are shown below the line."
+        )
+    best = ", ".join(
+        f"{mode} best {parts.number(s.high)}, line {parts.number(s.line)}" for mode, s in hits.spread.items()
+    )
+    return f"Nothing stored stands out for this query ({best}). The nearest are shown below the line."
 
 
 def _note(hits: Hits, mode: Mode, top: list[int], chosen: str | None) -> str:
@@ -171,6 +208,8 @@ def export_rows(hits: Hits, memories: Mapping[str, Memory]) -> list[dict[str, An
     for i, name in enumerate(hits.ids):
         row: dict[str, Any] = {"query": hits.query.text, "id": name, "text": memories[name].text}
         for mode in hits.scores:
-            row |= {f"{mode}_rank": int(hits.ranks[mode][i]), f"{mode}_score": float(hits.scores[mode][i])}
+            rank = int(hits.ranks[mode][i])
+            row |= {f"{mode}_rank": rank, f"{mode}_score": float(hits.scores[mode][i])}
+            row |= {f"{mode}_recalled": rank <= hits.spread[mode].recalled}
         rows.append(row)
     return sorted(rows, key=lambda row: (row["combined_rank"], row["id"]))

@@ -6,6 +6,7 @@ A link's value that does not exist becomes a sentence, and the page shows its de
 from __future__ import annotations
 
 import json
+import math
 import re
 import time
 from collections.abc import Callable
@@ -15,7 +16,7 @@ from urllib.parse import urlencode, urlsplit, urlunsplit
 
 import streamlit as st
 
-from core import DEMO_QUERY, FUSIONS, WEIGHTINGS, Query
+from core import CRITERIA, DEMO_QUERY, FUSIONS, WEIGHTINGS, Query
 from ui import banks
 
 SECONDS_A_STALE_ADDRESS_MAY_ARRIVE = 3.0
@@ -111,17 +112,36 @@ def _some(found: list[str], most: int, what: str) -> list[str]:
     return found
 
 
-def _share(what: str) -> Callable[[str], float]:
+def _share(what: str, most: float = 1) -> Callable[[str], float]:
     def read(value: str) -> float:
-        try:
-            number = float(value[:12])
-        except ValueError:
-            number = -1.0
-        if not 0 <= number <= 1:
-            raise Unknown(f"The link asks for a {what} of “{value[:40]}”: a number from 0 to 1 is expected.")
+        number = _real(value)
+        if number is None or not 0 <= number <= most:
+            raise Unknown(f"The link asks for a {what} of “{value[:40]}”: a number from 0 to {most:g} is expected.")
         return round(number, 2)
 
     return read
+
+
+def _real(value: str) -> float | None:
+    try:
+        number = float(value[:12])
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _threshold(value: str) -> float | None:
+    """Read before the criterion it belongs to is known: the form keeps it within that one's limits."""
+    number = _real(value)
+    if number is None or number < 0:
+        raise Unknown(f"The link asks for a threshold of “{value[:40]}”: a number of 0 or more is expected.")
+    return number
+
+
+def _tokens(value: str) -> list[int]:
+    if not re.fullmatch(r"\d{1,4}(,\d{1,4})*", value, re.ASCII):
+        raise Unknown(f"The link masks the words “{value[:40]}”: their numbers are expected, like 0,3.")
+    return sorted({int(one) for one in value.split(",")[:MOST_TERMS]})
 
 
 def _switch(what: str) -> Callable[[str], bool]:
@@ -146,9 +166,11 @@ MEMORY = Field("memory", _optional_text, lambda: None)
 LATENT = Field("latent", _number("latent", 0, 10_000_000), lambda: None)
 TERMS = Field("terms", _terms, list, lambda terms: ",".join(f"{latent}:{weight:g}" for latent, weight in terms))
 MUTED = Field("muted", _muted, list, lambda muted: ",".join(map(str, muted)))
+MASKED = Field("masked", _tokens, list, lambda tokens: ",".join(map(str, tokens)))
 LIKED = Field("liked", _memories, list, lambda ids: json.dumps(ids, ensure_ascii=False, separators=(",", ":")))
 DISLIKED = replace(LIKED, key="disliked")
-VIEWS = {"dictionary": "Dictionary", "pair": "Pair microscope", "health": "Health"}
+MOST_CONTEXT = 0.5
+VIEWS = {"dictionary": "Dictionary", "pair": "Pair microscope", "weights": "Learnt weights", "health": "Health"}
 SORTS = {
     "fires": "activation on the text",
     "max": "strongest activation",
@@ -173,11 +195,15 @@ PAGES: dict[str, tuple[Field, ...]] = {
         Field("weighting", _one_of("weighting", lambda: WEIGHTINGS), lambda: DEFAULTS.weighting),
         Field("fusion", _one_of("combination", lambda: FUSIONS), lambda: DEFAULTS.fusion),
         Field("balance", _share("weight of the dense side"), lambda: DEFAULTS.balance),
+        Field("context", _share("share of the neighbouring turns", MOST_CONTEXT), lambda: DEFAULTS.context),
+        Field("criterion", _one_of("criterion", lambda: CRITERIA), lambda: DEFAULTS.criterion),
+        Field("threshold", _threshold, lambda: None),
         Field("lexical", _switch("lexical"), lambda: False),
         MEMORY,
         LATENT,
         TERMS,
         MUTED,
+        MASKED,
     ),
     "compose": (
         BANK,

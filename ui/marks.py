@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from core import MemoryBank
+from core import MemoryBank, Question
 from ui import banks, link, parts
 
 SIDES = ((True, "Right", ":material/check:"), (False, "Wrong", ":material/close:"))
@@ -52,6 +52,11 @@ def learn(bank: MemoryBank, text: str) -> None:
             on_click=to_compose, args=(bank, text), key="mark_compose",
             help="Turn what the right ones have and the wrong ones do not into latents with weights.",
         )  # fmt: skip
+
+
+def cases(bank: MemoryBank) -> list[Question]:
+    """What a bank knows the evidence of: its questions, and what was marked right."""
+    return [question for question in (*bank.questions(), *bank.marks.as_questions()) if question.evidence]
 
 
 def export_rows(bank: MemoryBank) -> list[dict[str, Any]]:

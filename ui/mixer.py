@@ -7,8 +7,7 @@ from typing import Any
 import streamlit as st
 
 from core import WEIGHTINGS, MemoryBank, Query
-from ui import adding, banks, components, composer, labels, link, parts, saved, tray
-from ui.asking import WEIGHTING_HELP
+from ui import adding, asking, banks, components, composer, labels, link, parts, saved, tray
 
 WORDS_SHOWN = 10
 
@@ -24,12 +23,16 @@ def query_form(bank: MemoryBank) -> Query:
         k = st.number_input("k", 1, link.MOST_HITS, key="compose_k", persist_state="session", width=110,
                             help="How many memories.")  # fmt: skip
         with st.popover("How it is scored"):
+            offered = ["", *(w for w in WEIGHTINGS if w != "yours" or w in bank.index().learnt)]
+            if st.session_state["compose_weighting"] not in offered:
+                link.note("This bank has learnt no weights of its own; it is scored as fits the query.")
+                st.session_state["compose_weighting"] = ""
             chosen = st.selectbox(
-                "Score", ["", *WEIGHTINGS], key="compose_weighting", persist_state="session",
+                "Score", offered, key="compose_weighting", persist_state="session",
                 format_func=lambda w: WEIGHTINGS[w].label if w else "As fits the query",
             )  # fmt: skip
             st.caption(
-                WEIGHTING_HELP.get(chosen, "")
+                asking.WEIGHTING_HELP.get(chosen, "")
                 or "Latents alone: their strongest activations times the weights. With "
                 "words: as Recall scores its sparse column."
             )

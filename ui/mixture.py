@@ -19,9 +19,12 @@ SHOWN = 420
 """Characters of a memory that travel to a card."""
 NAMED = 4
 """Contributions said in words under a bar."""
+_SATURATED = "“…” is the latent's rarity times its activations in the memory, summed and saturated as in BM25."
 MEANING = {
     "activation": "“…” is the strongest activation of that latent in the memory.",
-    "saturated": "“…” is the latent's rarity times its activations in the memory, summed and saturated as in BM25.",
+    "saturated": _SATURATED,
+    "learnt": _SATURATED,
+    "yours": _SATURATED,
     "cosine": "“…” is the latent's strongest activation in the memory, over the length of all of them.",
     "cosine_idf": "“…” is the latent's rarity squared times its strongest activation in the memory, over the length "
     "of all of them.",

@@ -52,12 +52,30 @@ def remove(key: str) -> None:
     kind, _, latent = str(key).partition(" ")
     if kind == "mute" and latent.isdigit() and int(latent) in muted():
         mute(int(latent))
+    elif kind == "mask" and latent.isdigit() and int(latent) in masked():
+        mask(int(latent))
     elif kind == "term":
         st.session_state["terms"] = [one for one in terms() if str(one[0]) != latent]
 
 
+def masked() -> list[int]:
+    """Tokens of the query that do not count."""
+    return list(st.session_state.get("masked", []))
+
+
+def mask(token: int) -> None:
+    """Leave a word of the query out, or let it count again."""
+    known, token = masked(), int(token)
+    st.session_state["masked"] = [t for t in known if t != token] if token in known else sorted([*known, token])
+
+
+def unmask() -> None:
+    """Other words are asked: their tokens are not those that were masked."""
+    st.session_state["masked"] = []
+
+
 def clear() -> None:
-    st.session_state.update(terms=[], muted=[])
+    st.session_state.update(terms=[], muted=[], masked=[])
 
 
 def known(bank: MemoryBank) -> tuple[tuple[Term, ...], tuple[int, ...]]:
@@ -76,7 +94,20 @@ def known(bank: MemoryBank) -> tuple[tuple[Term, ...], tuple[int, ...]]:
     return tuple(Term(latent, weight) for latent, weight in terms() if weight), tuple(muted())
 
 
-def chips(bank: MemoryBank) -> list[dict[str, Any]]:
+def words(bank: MemoryBank, text: str) -> list[str]:
+    """The tokens of a query; none that the link masks and the text does not have."""
+    if not masked() or not text or not bank.knows_query(text):
+        return []
+    codes = bank.encode_query(text)
+    found = [text[a:b] for a, b in zip(codes.token_start, codes.token_end, strict=True)]
+    if any(token >= len(found) for token in masked()):
+        link.note(f"The query has {len(found)} tokens (0–{len(found) - 1}); the link masks others, too.")
+        st.session_state["masked"] = [token for token in masked() if token < len(found)]
+    return found
+
+
+def chips(bank: MemoryBank, text: str = "") -> list[dict[str, Any]]:
+    said = words(bank, text)
     names = banks.labels(bank, [*(latent for latent, _ in terms()), *muted()])
     found = []
     for latent, weight in terms():
@@ -87,7 +118,7 @@ def chips(bank: MemoryBank) -> list[dict[str, Any]]:
         found.append(
             chip | {"key": f"term {latent}", "sign": sign, "minus": weight < 0, "drop": True, "aria": aria} | off
         )
-    return [*found, *muted_chips(names)]
+    return [*found, *muted_chips(names), *(_masked_chip(token, said[token]) for token in masked() if said)]
 
 
 def muted_chips(names: labels.Names) -> list[dict[str, Any]]:
@@ -97,6 +128,11 @@ def muted_chips(names: labels.Names) -> list[dict[str, Any]]:
         aria = f"muted {labels.said(latent, names)}: let it count again"
         found.append(chip | {"key": f"mute {latent}", "sign": "muted", "off": True, "drop": True, "aria": aria})
     return found
+
+
+def _masked_chip(token: int, word: str) -> dict[str, Any]:
+    return {"key": f"mask {token}", "sign": "without", "label": word, "name": "", "off": True, "drop": True,
+            "aria": f"without the word {word}: let it count again"}  # fmt: skip
 
 
 def signed(weight: float) -> str:
@@ -111,10 +147,10 @@ def to_compose(words: bool) -> None:
     link.go("compose")
 
 
-def draw(bank: MemoryBank, key: str, on_recall: bool = False) -> None:
-    """The tray, where something lies in it."""
+def draw(bank: MemoryBank, key: str, on_recall: bool = False, text: str = "") -> None:
+    """The tray, where something lies in it. text: the query whose words may be masked."""
     known(bank)
-    shown = chips(bank)
+    shown = chips(bank, text)
     if not shown:
         return
     with st.container(horizontal=True, vertical_alignment="center", key=f"{key}_row"):

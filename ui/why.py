@@ -9,8 +9,10 @@ from core import Explanation
 from ui import components, labels, parts, tray
 from ui.tokens import TokenValues
 
-HEADS = {"bar": "share of the sparse score", "value": "adds", "pair": "query token → memory token", "weight": "rarity"}
-RARITY_HELP = "Inverse document frequency: high where few memories of this bank fire the latent."
+HEADS = {"bar": "share of the sparse score", "value": "adds", "pair": "query token → memory token", "weight": "weight"}
+WEIGHT_HELP = (
+    "Rarity (inverse document frequency: high where few memories of this bank fire the latent), times what was learnt."
+)
 NONE: labels.Names = {}
 SHOWN = 12
 """Latents in the table before “show all”."""
@@ -27,7 +29,10 @@ def data(
     """What the component draws."""
     total = sum(share.share for share in explanation.shares) or 1.0
     largest = max((abs(share.share) for share in explanation.shares), default=1.0)
-    spread = {share.latent: share.share for share in explanation.shares if share.share > 0}
+    asked: dict[int, float] = {}
+    for share in explanation.shares:
+        asked[share.latent] = asked.get(share.latent, 0.0) + max(share.share, 0)
+    own = {share.latent: share.share for share in explanation.shares if share.share > 0 and not share.memory}
     rows = [
         {
             **named(share.latent, names),
@@ -38,21 +43,23 @@ def data(
             "weight": parts.number(share.weight),
             "from": share.query_token.text or "asked for",
             "to": share.memory_token.text,
+            "place": share.memory,
             "query": query.of(share.latent),
-            "memory": memory.of(share.latent),
+            "memory": {} if share.memory else memory.of(share.latent),
         }
         for i, share in enumerate(explanation.shares)
         if i < shown or share.latent == latent
     ]
     return {
-        "query": {"pieces": query.pieces(), "total": totals(query, spread)},
-        "memory": {"pieces": memory.pieces(), "total": totals(memory, spread)},
+        "query": {"pieces": query.pieces(), "total": totals(query, asked)},
+        "memory": {"pieces": memory.pieces(), "total": totals(memory, own)},
         "rows": rows,
         "latent": latent,
         "heads": HEADS,
-        "weight_help": RARITY_HELP,
+        "weight_help": WEIGHT_HELP,
         "trust_help": labels.TRUST_HELP,
         "editing": True,
+        "masked": list(explanation.query.masked),
     }
 
 
@@ -83,10 +90,14 @@ def summary(explanation: Explanation, shown: int) -> str:
     if not n or total <= 0:
         return "No latent fires in both texts: this memory came by its dense similarity alone."
     whole = parts.number(total)
+    around = sum(share.share for share in explanation.shares if share.memory) / total
+    near = f" {parts.percent(around)} of it comes from what was said around this memory." if around >= 0.005 else ""
     if n <= shown:
-        return f"{'This latent makes' if n == 1 else f'These {n} latents make'} up the whole sparse score of {whole}."
+        those = "This latent makes" if n == 1 else f"These {n} latents make"
+        return f"{those} up the whole sparse score of {whole}.{near}"
     part = parts.percent(sum(share.share for share in explanation.shares[:shown]) / total)
-    return f"The {shown} strongest latents make up {part} of the sparse score of {whole}; {n - shown:,} share the rest."
+    rest = f"{n - shown:,} share the rest.{near}"
+    return f"The {shown} strongest latents make up {part} of the sparse score of {whole}; {rest}"
 
 
 def standing(explanation: Explanation) -> str:
@@ -98,8 +109,9 @@ def standing(explanation: Explanation) -> str:
 
 def draw(drawn: dict[str, Any], choose: Callable[[int], None], open_latent: Callable[[int], None]) -> None:
     components.draw(
-        "why", "recall_why", drawn, latent=choose, open=open_latent, mute=tray.mute, plus=lambda i: tray.add(i, 1)
-    )
+        "why", "recall_why", drawn, latent=choose, open=open_latent, mute=tray.mute, plus=lambda i: tray.add(i, 1),
+        mask=tray.mask,
+    )  # fmt: skip
 
 
 def export_rows(explanation: Explanation, names: labels.Names = NONE) -> list[dict[str, Any]]:
@@ -118,6 +130,7 @@ def export_rows(explanation: Explanation, names: labels.Names = NONE) -> list[di
             "query_start": share.query_token.start,
             "memory_token": share.memory_token.text,
             "memory_start": share.memory_token.start,
+            "said_in": share.memory or explanation.memory.id,
         }
         for share in explanation.shares
     ]

@@ -21,7 +21,7 @@ def register(commands: Commands) -> None:
     sub.add_argument("--dislike", action="append", default=[], metavar="ID", help="take away those of this one")
     sub.add_argument("--conversation", help="only memories of this conversation")
     sub.add_argument("--k", type=positive, help="how many (default 10)")
-    sub.add_argument("--weighting", choices=list(WEIGHTINGS), help="default: activation; with words: saturated")
+    sub.add_argument("--weighting", choices=list(WEIGHTINGS), help="default: activation; with words: that of search")
     sub.add_argument("--save", metavar="NAME", help="keep this composition in the bank")
     sub.add_argument("--load", metavar="NAME", help="begin with one that is kept")
     sub.add_argument("--list", action="store_true", help="what is kept, instead of asking")

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from core.bank import MemoryBank
-from core.cli.shared import Commands, Result, drawn, known_conversation, positive, short, similarity
+from core.cli.shared import Commands, Result, asked_for, drawn, known_conversation, positive, short, similarity
 from core.demo import open_demo
 from core.encoding.engines import Engine, presets
 from core.readers import FORMATS
-from core.types import MODES, Explanation, Hits, ImportReport, Memory, Query
+from core.types import MODES, Explanation, Hits, ImportReport, Memory
 
 
 def register(commands: Commands) -> None:
@@ -61,7 +61,7 @@ def _import(a: argparse.Namespace) -> Result:
 
 def _search(a: argparse.Namespace) -> Result:
     bank = MemoryBank.open(a.bank, a.engine, create=False)
-    query = Query(a.text, a.conversation, a.k, a.weighting, a.fusion, lexical=a.mode == "lexical")
+    query = replace(asked_for(a, a.text), conversation=a.conversation, k=a.k, lexical=a.mode == "lexical")
     known_conversation(bank, a.conversation)
     hits = bank.search(query)
     top = hits.top(a.mode)
@@ -86,6 +86,7 @@ def _search(a: argparse.Namespace) -> Result:
             lines.append(
                 f"{'':15}{share.share:7.2f}  latent {share.latent}: "
                 f"“{share.query_token.text}” → “{share.memory_token.text}”"
+                f"{f' in {share.memory}' if share.memory else ''}"
             )
     for flip in result.get("flips", []):
         term = flip["term"]

@@ -41,6 +41,22 @@ class Commands:
 def similarity(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--weighting", choices=list(WEIGHTINGS), default=Query("").weighting)
     sub.add_argument("--fusion", choices=list(FUSIONS), default=Query("").fusion)
+    sub.add_argument("--balance", type=share, default=Query("").balance, help="weight of the dense side, 0 to 1")
+    sub.add_argument(
+        "--context", type=share, default=Query("").context, help="share of neighbouring turns' scores added, 0 to 1"
+    )
+
+
+def asked_for(a: argparse.Namespace, text: str = "") -> Query:
+    """The query that the options of ``similarity`` describe."""
+    return Query(text, weighting=a.weighting, fusion=a.fusion, balance=a.balance, context=a.context)
+
+
+def share(text: str) -> float:
+    value = float(text)
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"{value:g} is not from 0 to 1")
+    return value
 
 
 def positive(text: str) -> int:

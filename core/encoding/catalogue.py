@@ -21,7 +21,7 @@ from core.types import Floats, Ints
 
 NONE = 65535
 """Stands for no text."""
-LATENTS, TRUST = "latents.parquet", "trust.safetensors"
+LATENTS, TRUST, LEARNT = "latents.parquet", "trust.safetensors", "learnt.safetensors"
 SCALE = 127.0
 """Unit vectors are kept in int8: their cosines move by less than 0.01."""
 
@@ -68,11 +68,28 @@ class Catalogue:
         vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
         return vectors, Sides(_signed(found["positive"]), _signed(found["negative"]))
 
+    @cached_property
+    def learnt(self) -> tuple[Floats, str]:
+        """(logarithms of the weights that came with the SAE [m], what they were learnt on); empty where none did."""
+        if self.folder is None or not (self.folder / LEARNT).is_file():
+            return np.zeros(0, np.float32), ""
+        from safetensors import safe_open
+
+        with safe_open(self.folder / LEARNT, "np") as file:
+            return file.get_tensor("theta").astype(np.float32), (file.metadata() or {}).get("learnt_on", "")
+
 
 def read(folder: Path) -> Catalogue:
     """The catalogue in an SAE's folder."""
     file = folder / LATENTS
-    return Catalogue(pq.read_table(file), folder) if file.is_file() else Catalogue(None, None)
+    return Catalogue(pq.read_table(file) if file.is_file() else None, folder)
+
+
+def write_learnt(folder: Path, theta: Floats, learnt_on: str) -> None:
+    """Store logarithms of latents' weights, in half precision, with what they were learnt on."""
+    from safetensors.numpy import save_file
+
+    save_file({"theta": theta.astype(np.float16)}, folder / LEARNT, {"learnt_on": learnt_on})
 
 
 def write(folder: Path, columns: dict[str, Any], texts: Floats, drawn: Sides) -> None:

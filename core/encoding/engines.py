@@ -284,7 +284,9 @@ def activations(
 
 def _sae_files(folder: Path) -> list[Path]:
     """What decides the latents: the weights and the configuration, not the statistics beside them."""
-    weights = [p for p in weight_files(folder) if p.name not in ("stats.safetensors", catalogue.TRUST)]
+    weights = [
+        p for p in weight_files(folder) if p.name not in ("stats.safetensors", catalogue.TRUST, catalogue.LEARNT)
+    ]
     if not weights or not (folder / "cfg.json").is_file():
         raise EngineMissing(f"{folder} holds no SAE: cfg.json and sae_weights.safetensors are expected.")
     return [*weights, folder / "cfg.json"]

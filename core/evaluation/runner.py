@@ -4,24 +4,54 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any
 
 import numpy as np
 
 from core.errors import CoreError
-from core.evaluation import metrics
+from core.evaluation import intervals, metrics
+from core.retrieval.criteria import CRITERIA, recalled
 from core.retrieval.index import Index
 from core.retrieval.lexical import lexical_scores
-from core.retrieval.rank import order, score
+from core.retrieval.order import order
+from core.retrieval.rank import fitting, score
 from core.types import Codes, Mode, Progress, Query, Question
 
 CUTS = (5, 10, 20)
 BUDGETS = (2200, 5300, 10500)
 """Characters of context: the study's mean context lengths for sparse, combined and dense (BRIEF of the study)."""
 TIMED_QUESTIONS = 50
+KEPT = 10
+"""Ids of each mode that a case keeps."""
+JUDGED = {"recall@10": "recall@10", "ndcg@10": "ndcg@10", "within_5300_chars": "within 5300"}
+"""Figures that get intervals, and what a question's measures call them."""
 EVALUATED: tuple[Mode, ...] = ("dense", "sparse", "combined", "lexical")
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What became of one question."""
+
+    question: Question
+    ranks: Mapping[Mode, tuple[int, ...]]
+    """Rank of each evidence id that is stored, best first, in each mode."""
+    top: Mapping[Mode, tuple[str, ...]]
+    """The first KEPT ids of each mode."""
+    measures: Mapping[Mode, dict[str, float]]
+    recalled: Mapping[Mode, Mapping[str, tuple[bool, int]]]
+    """By mode and criterion: whether all evidence was recalled, and the characters of what was."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """The figures, and the questions they come from."""
+
+    report: dict[str, Any]
+    cases: tuple[Case, ...]
+    timings: Mapping[Mode, list[float]]
+    """Milliseconds of some questions."""
 
 
 def evaluate(
@@ -30,36 +60,61 @@ def evaluate(
     codes: Mapping[str, Codes],
     encode: Callable[[str], Codes],
     settings: Query,
-) -> Generator[Progress, None, dict[str, Any]]:
+    floors: Callable[[Index], float] | None = None,
+) -> Generator[Progress, None, Evaluation]:
     """Metrics of every mode over the questions that have evidence; each dialogue is an index of its own.
+
+    A question of no dialogue is asked of the whole index.
 
     codes: the query codes of every question's text. encode: makes them anew, for the latency alone.
     settings: the weighting and fusion to use; its text is ignored.
+    floors: the least fit that counts in a dialogue; without it the criterion that asks for one is left out.
     """
     asked = sorted((q for q in questions if q.evidence), key=lambda q: (q.conversation, q.id))
     if not asked:
         raise CoreError("None of these questions names evidence, so there is nothing to measure.")
-    rows: dict[Mode, list[dict[str, float]]] = {mode: [] for mode in EVALUATED}
     timings: dict[Mode, list[float]] = {mode: [] for mode in EVALUATED}
     timed_every = max(1, len(asked) // TIMED_QUESTIONS)
-    done = 0
+    cases: list[Case] = []
     for conversation, group in groupby(asked, key=lambda q: q.conversation):
-        part = index.subset(conversation)
-        lengths = dict(zip(part.ids, map(len, part.texts), strict=True))
+        part = index.subset(conversation) if conversation else index
+        rules = _rules(replace(settings, conversation=None, lexical=True), floors(part) if floors else None)
         for question in group:
-            query = replace(settings, text=question.text, conversation=None, lexical=True)
-            scores = score(part, query, codes[question.text]).scores
-            for mode in EVALUATED:
-                ranked = [part.ids[i] for i in order(scores[mode])]
-                rows[mode].append(_measures(ranked, set(question.evidence), lengths))
-            if done % timed_every == 0:
-                for mode, milliseconds in _timed(part, query, encode).items():
+            if len(cases) % timed_every == 0:
+                for mode, milliseconds in _timed(part, replace(rules["top"], text=question.text), encode).items():
                     timings[mode].append(milliseconds)
-            done += 1
-        yield Progress(done, len(asked), f"{conversation}: {len(part)} memories")
-    categories = np.asarray([q.category for q in asked])
-    modes = {mode: _report(rows[mode], categories) | {"latency_ms": _quantiles(timings[mode])} for mode in EVALUATED}
-    return {"n_questions": len(asked), "modes": modes}
+            cases.append(_case(part, question, codes[question.text], rules))
+        yield Progress(len(cases), len(asked), f"{conversation}: {len(part)} memories")
+    return Evaluation(report(cases, timings), tuple(cases), timings)
+
+
+def _rules(settings: Query, floor: float | None) -> dict[str, Query]:
+    """The settings under every criterion, with its usual number."""
+    rules = {name: replace(settings, criterion=name, threshold=None) for name in CRITERIA}
+    if floor is None:
+        del rules["fits"]
+        return rules
+    return rules | {"fits": replace(rules["fits"], threshold=floor)}
+
+
+def _case(index: Index, question: Question, codes: Codes, rules: Mapping[str, Query]) -> Case:
+    query = replace(rules["top"], text=question.text)
+    scores = score(index, query, codes).scores
+    fit = fitting(index, query, codes, scores["sparse"])
+    lengths, gold = index.lengths(), set(question.evidence)
+    by_id = dict(zip(index.ids, lengths.tolist(), strict=True))
+    ranks, top, measures, found = {}, {}, {}, {}
+    for mode in EVALUATED:
+        ranked = order(scores[mode])
+        ids = [index.ids[i] for i in ranked]
+        places = [i for i, name in enumerate(ids, 1) if name in gold]
+        last = max(places) if len(places) == len(gold) else len(ids) + 1
+        ranks[mode], top[mode] = tuple(places), tuple(ids[:KEPT])
+        measures[mode] = _measures(ids, gold, by_id)
+        characters = np.concatenate([[0], np.cumsum(lengths[ranked])])
+        counts = {name: recalled(scores[mode], lengths, rule, fit)[0] for name, rule in rules.items()}
+        found[mode] = {name: (last <= n, int(characters[n])) for name, n in counts.items()}
+    return Case(question, ranks, top, measures, found)
 
 
 def _measures(ranked: list[str], gold: set[str], lengths: Mapping[str, int]) -> dict[str, float]:
@@ -70,13 +125,50 @@ def _measures(ranked: list[str], gold: set[str], lengths: Mapping[str, int]) -> 
     return out | {f"within {b}": metrics.all_within_chars(ranked, gold, lengths, b) for b in BUDGETS}
 
 
-def _report(rows: list[dict[str, float]], categories: np.ndarray) -> dict[str, Any]:
-    by_category = {
-        str(c): {"n": int((categories == c).sum())}
-        | _nested(metrics.summarise([rows[i] for i in np.flatnonzero(categories == c)]))
-        for c in np.unique(categories)
+def report(cases: Sequence[Case], timings: Mapping[Mode, list[float]]) -> dict[str, Any]:
+    """Every figure of some cases. timings: milliseconds of some of them, by mode; at least one each."""
+    categories = np.asarray([case.question.category for case in cases])
+    modes = {}
+    for mode in EVALUATED:
+        rows = [case.measures[mode] for case in cases]
+        of_category = {str(c): [rows[i] for i in np.flatnonzero(categories == c)] for c in np.unique(categories)}
+        seconds = np.asarray(timings[mode]) / 1e3
+        modes[mode] = {
+            **_nested(metrics.summarise(rows)),
+            "interval": _intervals(rows),
+            "by_category": {
+                c: {"n": len(some), **_nested(metrics.summarise(some)), "interval": _intervals(some)}
+                for c, some in of_category.items()
+            },
+            "criteria": {name: _precision(cases, mode, name, seconds) for name in cases[0].recalled[mode]},
+            "latency_ms": _quantiles(timings[mode]),
+        }
+    against = {f"combined - {mode}": _differences(cases, mode) for mode in ("dense", "sparse", "lexical")}
+    return {"n_questions": len(cases), "modes": modes, "differences": against}
+
+
+def _intervals(rows: Sequence[Mapping[str, float]]) -> dict[str, list[float]]:
+    return {name: intervals.of_mean([row[key] for row in rows]) for name, key in JUDGED.items()}
+
+
+def _differences(cases: Sequence[Case], mode: Mode) -> dict[str, Any]:
+    """What the combination gains over one mode on the same questions."""
+    out = {}
+    for name, key in JUDGED.items():
+        gains = [case.measures["combined"][key] - case.measures[mode][key] for case in cases]
+        out[name] = {"mean": round(float(np.mean(gains)), 4), "interval": intervals.of_mean(gains)}
+    return out
+
+
+def _precision(cases: Sequence[Case], mode: Mode, criterion: str, seconds: np.ndarray) -> dict[str, Any]:
+    """The study's row: how often the criterion obtained the complete evidence, in how much context, how fast."""
+    found = [case.recalled[mode][criterion] for case in cases]
+    characters = np.asarray([n for _, n in found])
+    return {
+        "context_precision": round(float(np.mean([complete for complete, _ in found])), 4),
+        "context_chars": {"mean": round(float(characters.mean()), 1), "sd": round(float(characters.std()), 1)},
+        "latency_s": {"mean": round(float(seconds.mean()), 4), "sd": round(float(seconds.std()), 4)},
     }
-    return _nested(metrics.summarise(rows)) | {"by_category": by_category}
 
 
 def _nested(means: dict[str, float]) -> dict[str, Any]:

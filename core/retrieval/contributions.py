@@ -9,16 +9,28 @@ import numpy as np
 from scipy import sparse
 
 from core.retrieval.index import Index
-from core.retrieval.similarity import query_vector, weighting
+from core.retrieval.similarity import KERNEL, SPEAKS_FOR_ITSELF, context_of, query_vector, weighting
 from core.types import Codes, Floats, Offsets, Query, Term
 
 
 def contributions(index: Index, query: Query, codes: Codes, rows: Offsets) -> Floats:
     """float32 [len(rows), 1 + terms]: column 0 for all latents of the words together, then one for each term.
 
-    A row sums to the memory's sparse score; where a memory has several parts, they are those of its best part.
-    codes: the words' codes, one row in one part; none where the query has no words.
+    A row sums to the memory's sparse score, what it takes from the memories around it included; where a memory has
+    several parts, they are those of its best part. codes: the words' codes, one row in one part; none where the query
+    has no words.
     """
+    around = context_of(query)
+    if not around:
+        return own_contributions(index, query, codes, rows)
+    near = index.surroundings(KERNEL, SPEAKS_FOR_ITSELF)[rows]
+    everyone, place = np.unique(np.concatenate([rows, near.indices]), return_inverse=True)
+    of_all = own_contributions(index, query, codes, everyone)
+    return np.asarray(of_all[place[: len(rows)]] + around * (near[:, everyone] @ of_all), dtype=np.float32)
+
+
+def own_contributions(index: Index, query: Query, codes: Codes, rows: Offsets) -> Floats:
+    """The same of each memory alone."""
 
     def vector(terms: Sequence[Term]) -> Floats:
         latents, values = query_vector(index, replace(query, terms=tuple(terms)), codes)

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 
 import numpy as np
 
 from core.retrieval.index import Index
-from core.retrieval.rank import order, ranks_of
-from core.retrieval.similarity import query_vector, sparse_scores, weighting
-from core.types import Codes, Floats, Ints, Offsets, Query, Term
+from core.retrieval.order import order, ranks_of
+from core.retrieval.rank import score
+from core.retrieval.similarity import KERNEL, SPEAKS_FOR_ITSELF, context_of, query_vector, sparse_scores, weighting
+from core.types import Codes, Floats, Ints, Mode, Offsets, Query, Term, TokenTrace
+
+LATENTS_AT_ONCE = 32
+"""Columns of all memories that are made dense together: 13 MB for 100,000 memories."""
 
 
 def overlap_at_k(a: Floats, b: Floats, k: int) -> float:
@@ -24,6 +30,63 @@ def kendall_tau(a: Floats, b: Floats) -> float:
 
     tau = float(stats.kendalltau(a, b).statistic) if len(a) > 1 else 0.0
     return tau if np.isfinite(tau) else 0.0
+
+
+def without_tokens(codes: Codes, trace: TokenTrace, masked: Sequence[int]) -> Codes:
+    """A query's codes without what some of its tokens fire; its dense vector and its other tokens stay as they are.
+
+    codes: one row in one part. trace: of the same text.
+    """
+    token = np.repeat(np.arange(len(trace.token_start)), np.diff(trace.indptr))
+    kept = ~np.isin(token, masked)
+    token, latents, values = token[kept], trace.latents[kept], trace.values[kept]
+    ranked = np.lexsort((token, -values, latents))
+    first = np.flatnonzero(np.diff(latents[ranked], prepend=-1))
+    strongest = ranked[first]
+    sums = np.add.reduceat(values[ranked].astype(np.float64), first) if len(first) else np.zeros(0)
+    return replace(
+        codes,
+        indptr=np.asarray([0, len(first)], np.int64),
+        latents=latents[strongest].astype(np.int32),
+        max=values[strongest].astype(np.float32),
+        sum=sums.astype(np.float32),
+        peak=token[strongest].astype(np.int32),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """How two rankings of the same candidates relate."""
+
+    a: Mode
+    b: Mode
+    overlap: float
+    """Share of the first k that both have."""
+    tau: float
+    """Kendall's τ-b over all candidates."""
+    only_a: tuple[str, ...]
+    """Among the first k of the one alone, best first."""
+    only_b: tuple[str, ...]
+
+
+def agreement(index: Index, query: Query, codes: Codes) -> list[Agreement]:
+    """Every pair of modes that a query ranks."""
+    scored = score(index, query, codes)
+    firsts = {mode: order(values, query.k) for mode, values in scored.scores.items()}
+    found = []
+    for a, b in combinations(scored.scores, 2):
+        only_a, only_b = np.setdiff1d(firsts[a], firsts[b]), np.setdiff1d(firsts[b], firsts[a])
+        found.append(
+            Agreement(
+                a,
+                b,
+                overlap_at_k(scored.scores[a], scored.scores[b], query.k),
+                kendall_tau(scored.scores[a], scored.scores[b]),
+                tuple(index.ids[scored.rows[i]] for i in firsts[a] if i in only_a),
+                tuple(index.ids[scored.rows[i]] for i in firsts[b] if i in only_b),
+            )
+        )
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,16 +138,22 @@ def _deltas_needed(index: Index, query: Query, codes: Codes, rows: Offsets, scor
     chosen = weighting(query.weighting)
     asked, _ = query_vector(index, query, codes)
     latents = np.union1d(asked, index.codes.take(rows[:1]).latents).astype(np.int32)
-    postings = index.postings(query.weighting, lambda: chosen.memory_values(index, index.codes))
-    of_parts = postings[:, latents].toarray()
-    values = np.maximum.reduceat(of_parts, index.codes.part_indptr[:-1], axis=0)[rows]
-    advantage = (values[0] - values[1:]) * chosen.term_values(index, latents)
-    must_pass = len(rows) - query.k
-    with np.errstate(divide="ignore", invalid="ignore"):
-        needed = np.abs((scores[1:] - scores[0])[:, None] / advantage)
-    best = np.full(len(latents), np.inf, np.float32)
-    for sign in (1, -1):
-        signed = np.where(np.sign(advantage) == sign, needed, np.inf)
-        least = np.partition(signed, must_pass - 1, axis=0)[must_pass - 1]
-        best = np.where(least < np.abs(best), sign * least, best)
-    return latents, best
+    postings = index.postings(chosen.memory_values)
+    near = context_of(query) * index.surroundings(KERNEL, SPEAKS_FOR_ITSELF)[rows]
+    must_pass, behind = len(rows) - query.k, (scores[1:] - scores[0])[:, None]
+
+    def least(some: Ints) -> Floats:
+        own = np.maximum.reduceat(postings[:, some].toarray(), index.codes.part_indptr[:-1], axis=0)
+        values = own[rows] + near @ own
+        advantage = (values[0] - values[1:]) * chosen.term_values(index, some)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            needed = np.abs(behind / advantage)
+        best = np.full(len(some), np.inf, np.float32)
+        for sign in (1, -1):
+            signed = np.where(np.sign(advantage) == sign, needed, np.inf)
+            enough = np.partition(signed, must_pass - 1, axis=0)[must_pass - 1]
+            best = np.where(enough < np.abs(best), sign * enough, best)
+        return best
+
+    runs = np.array_split(latents, max(1, -(-len(latents) // LATENTS_AT_ONCE)))
+    return latents, np.concatenate([least(some) for some in runs])

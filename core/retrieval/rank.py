@@ -7,11 +7,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from core.retrieval.criteria import recalled
 from core.retrieval.fusion import fuse
 from core.retrieval.index import Index
 from core.retrieval.lexical import lexical_scores
-from core.retrieval.similarity import dense_scores, sparse_scores
-from core.types import Codes, Floats, Hits, Ints, Mode, Offsets, Query
+from core.retrieval.order import order, ranks_of
+from core.retrieval.similarity import dense_scores, query_vector, sparse_scores, weighting
+from core.types import Codes, Floats, Hits, Mode, Offsets, Query, Spread
+
+SPREAD_BINS = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,30 +45,6 @@ def score(index: Index, query: Query, codes: Codes, modes: Sequence[Mode] = ("de
     return Scored(rows, scores, dense_part, sparse_part)
 
 
-def order(scores: Floats, k: int | None = None) -> Offsets:
-    """Positions of the k best, best first; equal scores keep their order, which is that of the ids."""
-    if k is None or k >= len(scores):
-        return np.argsort(-scores, kind="stable")
-    if k < 1:
-        return np.zeros(0, np.int64)
-    line = np.partition(scores, len(scores) - k)[len(scores) - k]
-    above = np.flatnonzero(scores > line)
-    ties = np.flatnonzero(scores == line)[: k - len(above)]
-    chosen = np.sort(np.concatenate([above, ties]))
-    return chosen[np.argsort(-scores[chosen], kind="stable")]
-
-
-def ranks_of(scores: Floats, positions: Offsets) -> Ints:
-    """1-based rank of some candidates among all: how many score higher, or as high with a smaller id."""
-    ascending = np.sort(scores)
-    higher = len(scores) - np.searchsorted(ascending, scores[positions], side="right")
-    ties_before = np.zeros(len(positions), np.int64)
-    tied = np.searchsorted(ascending, scores[positions], side="left") + 1 < len(scores) - higher
-    for i in np.flatnonzero(tied):
-        ties_before[i] = np.count_nonzero(scores[: positions[i]] == scores[positions[i]])
-    return (higher + ties_before + 1).astype(np.int32)
-
-
 def rank(index: Index, query: Query, codes: Codes, also: tuple[str, ...] = ()) -> Hits:
     """The first k of every mode, and the memories named in ``also``, with their place in every mode."""
     scored = score(index, query, codes)
@@ -72,11 +52,32 @@ def rank(index: Index, query: Query, codes: Codes, also: tuple[str, ...] = ()) -
     rows = [r for r in map(index.row, also) if r is not None]
     named = np.flatnonzero(np.isin(scored.rows, rows))
     positions = np.unique(np.concatenate([*tops, named])).astype(np.int64)
+    fit = fitting(index, query, codes, scored.scores["sparse"])
+    lengths = index.lengths()[scored.rows]
     return Hits(
         query,
         tuple(index.ids[r] for r in scored.rows[positions]),
         {mode: values[positions] for mode, values in scored.scores.items()},
         {mode: ranks_of(values, positions) for mode, values in scored.scores.items()},
         len(scored.rows),
+        {mode: _spread(values, *recalled(values, lengths, query, fit)) for mode, values in scored.scores.items()},
+        fit,
         codes,
     )
+
+
+def fitting(index: Index, query: Query, codes: Codes, sparse: Floats) -> float:
+    """The best sparse score over the largest that a memory alone could have, at most 1; nan without such a limit.
+
+    What stands around a memory may lift it above that limit: it fits then as well as anything can.
+    """
+    limit = weighting(query.weighting).limit(query_vector(index, query, codes)[1]) if len(index) else 0.0
+    return min(1.0, float(sparse.max(initial=0)) / limit) if limit > 0 else float("nan")
+
+
+def _spread(scores: Floats, count: int, line: float) -> Spread:
+    if not len(scores):
+        return Spread(0, 0, (), 0, 0, line, 0)
+    counts, edges = np.histogram(scores, SPREAD_BINS)
+    ends = float(edges[0]), float(edges[-1])
+    return Spread(*ends, tuple(counts.tolist()), float(scores.mean()), float(scores.std()), line, count)

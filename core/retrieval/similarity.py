@@ -20,6 +20,10 @@ K1, B = 0.5, 0.75
 
 k1 is lower than the usual 1.2 of words: that a latent fires tells more than how often.
 """
+KERNEL = (1.0, 0.6)
+"""How much the memories one, two, … places away in the same session count, against each other."""
+SPEAKS_FOR_ITSELF = 96
+"""Tokens: a longer memory takes less from what stands around it, by the ratio."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +36,8 @@ class Weighting:
     query_values: Callable[[Index, Codes], Floats]
     term_values: Callable[[Index, Ints], Floats]
     """What a term of weight 1 puts into the query, for some latents."""
+    limit: Callable[[Floats], float]
+    """What no memory's own score exceeds, given the query's values; 0 where there is no such limit."""
 
 
 def inverse_document_frequency(index: Index) -> Floats:
@@ -76,6 +82,24 @@ def _saturated_query(index: Index, codes: Codes) -> Floats:
     return np.asarray(values, dtype=np.float32)
 
 
+def learnt_weights(index: Index, weighting: str) -> Floats:
+    """float32 [m], what a weighting multiplies each latent of the words by; ones where it uses nothing learnt.
+
+    A bank's own weights start from those that came with the SAE: until it has any, these stand for them.
+    """
+    if weighting not in ("learnt", "yours"):
+        return index.weights("")
+    return index.weights("yours" if weighting == "yours" and "yours" in index.learnt else "learnt")
+
+
+def _learnt_query(index: Index, codes: Codes) -> Floats:
+    return np.asarray(_saturated_query(index, codes) * learnt_weights(index, "learnt")[codes.latents], np.float32)
+
+
+def _own_query(index: Index, codes: Codes) -> Floats:
+    return np.asarray(_saturated_query(index, codes) * learnt_weights(index, "yours")[codes.latents], np.float32)
+
+
 def _maxima(_index: Index, codes: Codes) -> Floats:
     return codes.max
 
@@ -88,11 +112,27 @@ def _one(_index: Index, latents: Ints) -> Floats:
     return np.ones(len(latents), np.float32)
 
 
+def _saturation(values: Floats) -> float:
+    return (K1 + 1) * float(np.maximum(values, 0).sum())
+
+
+def _length(values: Floats) -> float:
+    return float(np.linalg.norm(values))
+
+
+def _no_limit(_values: Floats) -> float:
+    return 0.0
+
+
 WEIGHTINGS: dict[str, Weighting] = {
-    "saturated": Weighting("Saturated sums × IDF", _saturated, _saturated_query, _idf_of),
-    "cosine": Weighting("Cosine of maxima (the study’s)", _cosine_of_maxima, _cosine_of_maxima, _one),
-    "cosine_idf": Weighting("Cosine of maxima × IDF", _cosine_of_weighted_maxima, _cosine_of_weighted_maxima, _idf_of),
-    "activation": Weighting("Strongest activation, as it is", _maxima, _maxima, _one),
+    "learnt": Weighting("Saturated sums × IDF × learnt weight", _saturated, _learnt_query, _idf_of, _saturation),
+    "yours": Weighting("The same, learnt from this bank’s marks", _saturated, _own_query, _idf_of, _saturation),
+    "saturated": Weighting("Saturated sums × IDF", _saturated, _saturated_query, _idf_of, _saturation),
+    "cosine": Weighting("Cosine of maxima (the study’s)", _cosine_of_maxima, _cosine_of_maxima, _one, _length),
+    "cosine_idf": Weighting(
+        "Cosine of maxima × IDF", _cosine_of_weighted_maxima, _cosine_of_weighted_maxima, _idf_of, _length
+    ),
+    "activation": Weighting("Strongest activation, as it is", _maxima, _maxima, _one, _no_limit),
 }
 
 
@@ -130,11 +170,23 @@ def query_vector(index: Index, query: Query, codes: Codes) -> tuple[Ints, Floats
 
 
 def sparse_scores(index: Index, query: Query, codes: Codes) -> Floats:
+    """float32 [n], each memory's own score, and a share of those of the memories said around it."""
+    own = own_scores(index, query, codes)
+    around = context_of(query)
+    return own + around * (index.surroundings(KERNEL, SPEAKS_FOR_ITSELF) @ own) if around else own
+
+
+def context_of(query: Query) -> float:
+    """How much of the surroundings counts: a query of latents alone asks for what fires them, not what is near."""
+    return query.context if query.text.strip() else 0.0
+
+
+def own_scores(index: Index, query: Query, codes: Codes) -> Floats:
     """float32 [n], query values · memory values over the latents of both sides, of each memory's best part."""
     chosen = weighting(query.weighting)
     if not len(index):
         return np.zeros(0, np.float32)
     latents, values = query_vector(index, query, codes)
-    postings = index.postings(query.weighting, lambda: chosen.memory_values(index, index.codes))
+    postings = index.postings(chosen.memory_values)
     of_parts = np.asarray(postings[:, latents] @ values, dtype=np.float32)
     return np.maximum.reduceat(of_parts, index.codes.part_indptr[:-1])

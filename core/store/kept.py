@@ -32,9 +32,10 @@ def set_composition(cursor: Cursor, engine: str, name: str, query: Query | None)
 
 def _query(written: dict[str, Any]) -> Query:
     """A stored query; what another version of the program knew and this one does not is left out."""
-    known = {name: value for name, value in written.items() if name in _FIELDS}
-    known["terms"] = tuple(Term(**term) for term in known["terms"])
-    return Query(**known | {"muted": tuple(known["muted"])})
+    plain: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in written.items() if name in _FIELDS
+    }
+    return Query(**plain | {"terms": tuple(Term(**term) for term in written["terms"])})
 
 
 def marks(cursor: Cursor, text: str | None = None) -> list[Mark]:

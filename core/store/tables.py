@@ -20,6 +20,7 @@ Cursor = duckdb.DuckDBPyConnection
 _MEMORY = "id, text, role, conversation, session, position, created, category, source, meta"
 _LISTS = ("latents", "max", "sum", "peak")
 _TOKEN_LISTS = ("token_start", "token_end")
+_LABELS = ["id", "text", "conversation", "category", "session", "position"]
 _CODE = "dense, part_start, part_latents, latents, max, sum, peak, token_start, token_end, n_active, residual, variance"
 
 
@@ -102,6 +103,16 @@ def find_memories(cursor: Cursor, text: str, conversation: str | None, limit: in
            order by contains(lower(id), lower(?1)) desc, conversation, position, id limit ?3""",
         [text, conversation, limit],
     )
+
+
+def speakers(cursor: Cursor, conversation: str | None) -> list[str]:
+    """Roles of a conversation, or of the whole bank: who speaks most often first."""
+    rows = cursor.execute(
+        """select role from memories where ?1::varchar is null or conversation = ?1
+           group by role order by count(*) desc, role""",
+        [conversation],
+    ).fetchall()
+    return [role for (role,) in rows]
 
 
 def around(cursor: Cursor, memory: Memory, radius: int) -> list[Memory]:
@@ -203,14 +214,14 @@ def _insert_codes(cursor: Cursor, table: str, key: str, fingerprint: str, keys: 
 
 
 def load_codes(cursor: Cursor, fingerprint: str) -> tuple[pa.Table, Codes | None]:
-    """(id, text, conversation, category of every encoded memory, ascending by id; their codes in the same order)."""
+    """(what the index tells memories apart by, for every encoded one, ascending by id; their codes in that order)."""
     engine = _first(cursor, "select n_latents from engines where fingerprint = ?", [fingerprint])
     table = cursor.sql(
-        f"""select id, text, conversation, category, {_CODE} from codes join memories on id = memory
+        f"""select {", ".join(_LABELS)}, {_CODE} from codes join memories on id = memory
             where engine = ? order by id""",
         params=[fingerprint],
     ).to_arrow_table()
-    return table.select(["id", "text", "conversation", "category"]), codes_of(table, engine[0]) if engine else None
+    return table.select(_LABELS), codes_of(table, engine[0]) if engine else None
 
 
 def load_query_codes(cursor: Cursor, fingerprint: str, texts: Sequence[str] | None = None) -> dict[str, Codes]:

@@ -24,7 +24,8 @@ from core.encoding.engines import EngineSpec, activations
 from core.encoding.pooling import pool
 from core.encoding.weights import locate
 from core.errors import CoreError
-from core.training.residual import NAMES, keep_freed_memory, sourced_pieces
+from core.training.corpus import NAMES, sourced_pieces
+from core.training.residual import keep_freed_memory
 from core.types import Floats, Ints, Progress
 
 if TYPE_CHECKING:

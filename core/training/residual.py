@@ -7,9 +7,7 @@ batches. Checkpoints go to the user's cache; a second call with the same setting
 from __future__ import annotations
 
 import ctypes
-import gzip
 import json
-import re
 import shutil
 import time
 from collections.abc import Generator, Iterator
@@ -19,16 +17,13 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from core.encoding.engines import EngineSpec
 from core.encoding.weights import locate, write_atomically
 from core.errors import CoreError
 from core.settings import cache_folder
+from core.training.corpus import pieces
 from core.types import Progress
 
-HELD_OUT_EVERY = 20
-"""One record in so many is never trained on: FVU and the trust of labels are measured there."""
 PIECES_PER_CHUNK = 1024
 BUFFER_TOKENS = 131_072
 HELD_OUT_TOKENS = 60_000
@@ -37,15 +32,6 @@ ARCHITECTURES = ("topk", "batchtopk", "matryoshka", "jumprelu")
 ENCODER_START = 0.3
 """Length of an encoder column at the start: latents of near directions overlap, so that 1 would overshoot."""
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # of <malloc.h>
-NAMES = (
-    "Ada Ahmed Aisha Alice Amara Ana Andre Anna Arjun Astrid Ben Bianca Bruno Carlos Carmen Chen Chloe Clara "
-    "Daniel Daria David Diego Elena Emil Emma Erik Fatima Felix Fiona Grace Hana Hannah Hassan Helen Hugo Ida "
-    "Ines Ingrid Iris Ivan Jack Jamal Jane Javier Jonas Julia Kate Kenji Kofi Laura Leila Leo Lina Lucas Lucy "
-    "Luis Maria Marta Martin Maya Mei Mia Mika Mina Mohammed Nadia Naomi Nina Noah Nora Oliver Olga Omar Oscar "
-    "Paula Pedro Peter Priya Rachel Rafael Rosa Ruth Samir Sara Sofia Sonia Stefan Tariq Tess Thomas Tomas Uma "
-    "Vera Victor Wei Yara Yusuf Zoe"
-).split()
-"""Speakers' labels in a corpus (USER, agent_1) become names, since remembered dialogue carries names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,69 +245,6 @@ def states_of(model: Any, texts: list[str]) -> Iterator[Any]:
     """Token states of texts, float32, special tokens left out."""
     for batch in model.states(model.tokenize(texts)):
         yield batch.states.float().cpu().clone()
-
-
-def pieces(corpus: Path, seed: int, held_out: bool) -> Iterator[str]:
-    """Memory-sized pieces of a corpus, for ever: 1-4 turns of dialogue or 1-5 sentences of prose."""
-    return (piece for piece, _ in sourced_pieces(corpus, seed, held_out))
-
-
-def sourced_pieces(corpus: Path, seed: int, held_out: bool) -> Iterator[tuple[str, int]]:
-    """The same, each with the number of its file.
-
-    Files are drawn by the square root of their size, so that a small corpus of dialogue is not lost beside novels.
-    """
-    files = sorted(p for p in corpus.glob("*.jsonl*") if p.suffix in {".jsonl", ".gz"})
-    if not files:
-        raise CoreError(f"{corpus} holds no .jsonl or .jsonl.gz files with a “text” in each line.")
-    rng = np.random.default_rng([seed, int(held_out)])
-    records = [_records(file, np.random.default_rng([seed, i]), held_out) for i, file in enumerate(files)]
-    weights = np.sqrt([file.stat().st_size for file in files])
-    queues: list[list[str]] = [[] for _ in files]
-    while True:
-        for i in rng.choice(len(files), size=4096, p=weights / weights.sum()):
-            while not queues[i]:
-                queues[i] = _cut(next(records[i]), rng)
-            yield queues[i].pop(), int(i)
-
-
-def _records(file: Path, rng: np.random.Generator, held_out: bool) -> Iterator[str]:
-    opener = gzip.open if file.suffix == ".gz" else open
-    with opener(file, "rt", encoding="utf-8") as stream:
-        texts = [json.loads(line)["text"] for line in stream if line.strip()]
-    chosen = [t for i, t in enumerate(texts) if (i % HELD_OUT_EVERY == 0) == held_out]
-    if not chosen:
-        raise CoreError(f"{file} has too few records to train on (at least {HELD_OUT_EVERY} are needed).")
-    while True:
-        for i in rng.permutation(len(chosen)):
-            yield chosen[i]
-
-
-def _cut(text: str, rng: np.random.Generator) -> list[str]:
-    lines = [line for line in text.splitlines() if line.strip()]
-    if len(lines) > 1:
-        lines = _rename(lines, rng)
-        joint, longest = "\n", 4
-    else:
-        lines, joint, longest = re.split(r"(?<=[.!?])[\s]+(?=[\"'“A-Z])", text), " ", 5
-    cuts = np.cumsum(rng.integers(1, longest + 1, size=len(lines)))
-    starts = [0, *cuts[cuts < len(lines)].tolist()]
-    out = [joint.join(lines[a:b]).strip() for a, b in zip(starts, [*starts[1:], len(lines)], strict=True)]
-    return [piece[:4000] for piece in out if len(piece) > 1][::-1]
-
-
-def _rename(lines: list[str], rng: np.random.Generator) -> list[str]:
-    """Half of the dialogues lose their labels; in the others a name stands for each."""
-    split = [re.match(r"([\w ]{1,20}):\s+(.*)", line) for line in lines]
-    if not all(split):
-        return lines
-    if rng.random() < 0.5:
-        return [m[2] for m in split if m]
-    names: dict[str, str] = {}
-    for m in split:
-        if m:
-            names.setdefault(m[1], str(rng.choice(NAMES)))
-    return [f"{names[m[1]]}: {m[2]}" for m in split if m]
 
 
 def _plan_name(plan: TrainingPlan) -> str:

@@ -17,8 +17,8 @@ import pytest
 
 import core.bank
 from core import MemoryBank, Query, Question, Refusal
-from core.demo import finish
 from core.errors import CoreError, EngineMismatch, EngineMissing
+from core.progress import finish
 from core.retrieval.fusion import FUSIONS
 from core.retrieval.similarity import WEIGHTINGS
 from core.types import Hits, Memory, Progress, Reading, Term
@@ -168,7 +168,7 @@ SLOW_IMPORT = f"""
 import sys
 import core.bank
 from core import MemoryBank
-from core.demo import finish
+from core.progress import finish
 from core.store import tables
 from tests.fakes import FakeEncoder
 
@@ -229,7 +229,7 @@ def test_kill_9_in_mid_import_and_again(tmp_path: Path, where: str, nth: int, st
 ADD_ONE = """
 import sys
 from core import MemoryBank
-from core.demo import finish
+from core.progress import finish
 from core.types import Memory, Reading
 from tests.fakes import FakeEncoder
 finish(MemoryBank.open(sys.argv[1], FakeEncoder()).add(Reading([Memory("new", "a zebra")], [], [])))
@@ -641,6 +641,10 @@ def expected(*chosen: int) -> dict[str, Any]:
     }
 
 
+ALONE = Query("", context=0)
+"""Each memory is judged by itself."""
+
+
 @pytest.fixture
 def two_dialogues(make_bank: Callable[..., MemoryBank]) -> MemoryBank:
     """The turns of both would outrank each other's, were they ranked together."""
@@ -650,8 +654,9 @@ def two_dialogues(make_bank: Callable[..., MemoryBank]) -> MemoryBank:
 
 
 def test_every_figure_by_hand(two_dialogues: MemoryBank) -> None:
-    report = finish(two_dialogues.evaluate())
-    assert set(report) == {"n_questions", "modes", "provenance"}
+    report = finish(two_dialogues.evaluate(ALONE)).report
+    assert set(report) == {"n_questions", "modes", "differences", "provenance", "warnings"}
+    assert report["warnings"] == []
     assert report["n_questions"] == 3
     assert list(report["modes"]) == ["dense", "sparse", "combined", "lexical"]
     for mode, figures in report["modes"].items():
@@ -659,7 +664,10 @@ def test_every_figure_by_hand(two_dialogues: MemoryBank) -> None:
         assert set(latency) == {"p50", "p95"}
         assert 0 < latency["p50"] <= latency["p95"]
         by_category = figures.pop("by_category")
+        extra = {name: figures.pop(name) for name in ("interval", "criteria")}
+        assert set(extra["interval"]) == {"recall@10", "ndcg@10", "within_5300_chars"}
         assert figures.keys() == expected(0).keys()
+        assert [row.pop("interval").keys() for row in by_category.values()] == [extra["interval"].keys()] * 2
         if mode in ("sparse", "lexical"):
             assert figures == expected(0, 1, 2)
             assert by_category == {"1": {"n": 1} | expected(0), "2": {"n": 2} | expected(1, 2)}
@@ -668,14 +676,14 @@ def test_every_figure_by_hand(two_dialogues: MemoryBank) -> None:
 
 @pytest.mark.parametrize("weighting", sorted(set(WEIGHTINGS) - {"activation"}))  # without IDF, long words win
 def test_the_weighting_asked_for_is_measured(two_dialogues: MemoryBank, weighting: str) -> None:
-    report = finish(two_dialogues.evaluate(Query("", weighting=weighting, fusion="z")))
+    report = finish(two_dialogues.evaluate(replace(ALONE, weighting=weighting, fusion="z"))).report
     assert report["modes"]["sparse"]["recall@10"] == expected(0, 1, 2)["recall@10"]
     assert report["provenance"]["weighting"] == weighting
     assert report["provenance"]["fusion"] == "z"
 
 
 def test_only_some_categories(two_dialogues: MemoryBank) -> None:
-    report = finish(two_dialogues.evaluate(categories=["2"]))
+    report = finish(two_dialogues.evaluate(ALONE, categories=["2"])).report
     assert report["n_questions"] == 2
     assert report["modes"]["sparse"]["recall@10"] == 0.25
     with pytest.raises(CoreError, match=r"test has no question of category 5, 6 with evidence: import a LoCoMo"):
@@ -745,8 +753,9 @@ def test_provenance_states_everything(make_bank: Callable[..., MemoryBank]) -> N
         "sae": "none",
         "fingerprint": "fa4efa4efa4efa4e",
     }
-    query = Query("x", weighting="cosine", fusion="z", balance=0.25)
-    assert bank.provenance(query) == plain | {"weighting": "cosine", "fusion": "z", "balance": 0.25}
+    query = Query("x", weighting="cosine", fusion="z", balance=0.5, context=0.125)
+    settings = {"weighting": "cosine", "fusion": "z", "balance": 0.5, "context": 0.125}
+    assert bank.provenance(query) == plain | settings
 
 
 def test_tables_for_export(make_bank: Callable[..., MemoryBank]) -> None:

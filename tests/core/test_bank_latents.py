@@ -11,10 +11,10 @@ import pytest
 
 from core import MemoryBank
 from core.analysis.trust import Sides
-from core.demo import finish
 from core.encoding import catalogue
 from core.encoding.catalogue import Catalogue
 from core.errors import CoreError
+from core.progress import finish
 from core.types import Memory, Reading
 from tests.fakes import N_LATENTS, D, FakeEncoder, latent_of
 

@@ -12,22 +12,25 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import core.__main__ as cli
 from core import MemoryBank
 from core.cli import memories
-from core.demo import finish
+from core.encoding.catalogue import Catalogue
 from core.encoding.engines import Engine, EngineSpec
-from tests.fakes import FakeEncoder
+from core.progress import finish
+from core.retrieval.criteria import CRITERIA
+from tests.fakes import N_LATENTS, FakeEncoder
 from tests.handmade import ROOT
 
 NAMED = Engine.named
 TURNS = ("The lake froze last night", "Grandmother baked bread", "We skated over the lake at dawn", "Nothing new")
 
-SHARE = {"latent", "share", "query_value", "memory_value", "weight", "query_token", "memory_token"}
+SHARE = {"latent", "share", "query_value", "memory_value", "weight", "query_token", "memory_token", "memory"}
 PROVENANCE = {"bank", "bank_version", "engine", "model", "hook", "sae", "fingerprint"}
-SCORED = PROVENANCE | {"weighting", "fusion", "balance"}
+SCORED = PROVENANCE | {"weighting", "fusion", "balance", "context"}
 FIGURES = {f"{name}@{k}" for name in ("any", "all", "recall") for k in (5, 10, 20)} | {
     "ndcg@10",
     "mrr",
@@ -42,20 +45,25 @@ SCHEMA = {
     },
     "info": {"bank", "memories", "questions", "conversations", "sources", "health"},
     "engines": {"name", "title", "ready", "missing", "hook"},
-    "evaluate": {"n_questions", "modes", "provenance"},
+    "evaluate": {"n_questions", "modes", "differences", "provenance", "warnings"},
+    "learn-weights": {"learnt_on", "raised_above_1.5", "silenced_below_0.67"},
 }  # fmt: skip
 INSIDE = {
     "import": {"source", "line", "field", "reason"},
     "search": {
-        "text", "conversation", "k", "weighting", "fusion", "balance", "terms", "muted", "lexical", "id", "scores",
-        "ranks", "shares",
+        "text", "conversation", "k", "weighting", "fusion", "balance", "context", "criterion", "threshold", "terms",
+        "muted", "masked", "lexical", "id", "scores", "ranks", "shares",
     },
     "memory": {"latent", "max", "sum", "token", "start", "end"},
     "info": {
         "engine", "fingerprint", "memories", "pending", "tokens", "l0", "fvu", "latents_per_memory", "silent_share",
         "training", "missing",
     },
-    "evaluate": {"by_category", "latency_ms", "p50", "p95", "n", "data", "data_sha256", "categories", "learnt_on"},
+    "evaluate": {
+        "by_category", "latency_ms", "p50", "p95", "n", "data", "data_sha256", "categories", "learnt_on", "interval",
+        "criteria", "context_precision", "context_chars", "latency_s", "mean", "sd", "cross_validated", "held_out",
+        "folds",
+    },
 }  # fmt: skip
 """What the objects inside hold, for the page that describes them."""
 
@@ -150,8 +158,9 @@ def test_search(call: Callable[..., Any], bank: Path, mode: str) -> None:
     found = call("search", "the frozen lake", "--bank", bank, "--mode", mode, "--k", "3")
     assert set(found) == SCHEMA["search"]
     assert found["query"] == {
-        "text": "the frozen lake", "conversation": None, "k": 3, "weighting": "saturated", "fusion": "scaled",
-        "balance": 0.5, "terms": [], "muted": [], "lexical": mode == "lexical",
+        "text": "the frozen lake", "conversation": None, "k": 3, "weighting": "learnt", "fusion": "scaled",
+        "balance": 0.25, "context": 0.25, "criterion": "top", "threshold": None, "terms": [], "muted": [], "masked": [],
+        "lexical": mode == "lexical",
     }  # fmt: skip
     assert (found["mode"], found["n_candidates"]) == (mode, 8)
     assert set(found["provenance"]) == SCORED
@@ -167,15 +176,29 @@ def test_search(call: Callable[..., Any], bank: Path, mode: str) -> None:
 def test_search_explained(call: Callable[..., Any], bank: Path) -> None:
     found = call("search", "lake", "--bank", bank, "--mode", "sparse", "--explain", "--weighting", "cosine")
     assert found["hits"]
+    texts, around = {hit["id"]: hit["text"] for hit in found["hits"]}, 0
     for hit in found["hits"]:
         assert set(hit) == {"id", "text", "scores", "ranks", "shares"}
         assert sum(share["share"] for share in hit["shares"]) == pytest.approx(hit["scores"]["sparse"], abs=1e-5)
         for share in hit["shares"]:
             assert set(share) == SHARE
-            for side, text in (("query_token", "lake"), ("memory_token", hit["text"])):
+            around += bool(share["memory"])
+            for side, text in (("query_token", "lake"), ("memory_token", texts[share["memory"] or hit["id"]])):
                 span = share[side]
                 assert set(span) == {"start", "end", "text"}
                 assert text[span["start"] : span["end"]] == span["text"] == "lake"
+    assert around == 10  # of four turns the first and third name the lake: 1, 2, 1 and 1 such neighbours, twice
+
+
+def test_search_as_the_options_say(call: Callable[..., Any], bank: Path) -> None:
+    options = {"balance": 0.75, "context": 0.0}
+    found = call("search", "lake", "--bank", bank, *(s for n, v in options.items() for s in (f"--{n}", str(v))))
+    assert {name: found["query"][name] for name in options} == options
+    assert {name: found["provenance"][name] for name in options} == options
+    own = {h["id"]: h["scores"]["sparse"] for h in found["hits"]}
+    around = call("search", "lake", "--bank", bank, "--context", "1")["hits"]
+    lifted = {h["id"]: h["scores"]["sparse"] for h in around}
+    assert lifted["c1/D1:1"] == pytest.approx(own["c1/D1:1"] + 0.6 * own["c1/D1:3"], rel=1e-4)
 
 
 def test_search_in_one_conversation(call: Callable[..., Any], bank: Path) -> None:
@@ -241,11 +264,15 @@ def test_evaluate(call: Callable[..., Any], locomo: Path, engine: FakeEncoder) -
     assert report["n_questions"] == 6
     assert set(report["modes"]) == {"dense", "sparse", "combined", "lexical"}
     for figures in report["modes"].values():
-        assert set(figures) == FIGURES | {"by_category", "latency_ms"}
+        assert set(figures) == FIGURES | {"by_category", "latency_ms", "interval", "criteria"}
+        assert set(figures["criteria"]) == set(CRITERIA)
+        for row in figures["criteria"].values():
+            assert set(row) == {"context_precision", "context_chars", "latency_s"}
+            assert set(row["context_chars"]) == set(row["latency_s"]) == {"mean", "sd"}
         assert set(figures["all_within_chars"]) == {"2200", "5300", "10500"}
         assert set(figures["latency_ms"]) == {"p50", "p95"}
         assert set(figures["by_category"]) == {"1", "2"}
-        assert [set(row) for row in figures["by_category"].values()] == [FIGURES | {"n"}] * 2
+        assert [set(row) for row in figures["by_category"].values()] == [FIGURES | {"n", "interval"}] * 2
     assert report["modes"]["lexical"]["recall@5"] == 1
     provenance = report["provenance"]
     assert set(provenance) == SCORED | {"data", "data_sha256", "categories", "learnt_on"}
@@ -256,6 +283,39 @@ def test_evaluate(call: Callable[..., Any], locomo: Path, engine: FakeEncoder) -
     again = call("evaluate", locomo)
     assert again["n_questions"] == 6  # the question without evidence is left out
     assert not any(text.startswith("Ana: ") for text in engine.encoded)  # no memory is encoded twice
+
+
+def test_evaluate_with_weights_learnt_on_the_other_dialogue(
+    call: Callable[..., Any], locomo: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    report = call(
+        "evaluate", locomo, "--cross-validate", "--context", "0", "--balance", "1", "--weighting", "saturated"
+    )
+    apart = report["cross_validated"]
+    assert (apart["held_out"], apart["folds"], apart["n_questions"]) == (["c1", "c2"], 2, 6)
+    assert set(apart["modes"]) == set(report["modes"])
+    settings = {"weighting": "saturated", "fusion": "scaled", "balance": 1.0, "context": 0.0}
+    assert {name: report["provenance"][name] for name in settings} == settings
+    lines = said(capsys, "evaluate", locomo, "--cross-validate").splitlines()
+    assert lines.index("with weights learnt on the other dialogues:") == len(lines) - 5
+
+
+def test_learn_weights(call: Callable[..., Any], tmp_path: Path) -> None:
+    lines = ["AGENT: trumpet lessons in Vienna", "USER: lovely garden flowers"] * 3
+    rows = [json.dumps({"text": "\n".join(lines)})] + [
+        json.dumps({"text": "\n".join([*lines, f"USER: umbrella umbrellas {'x' * i}"])}) for i in range(30)
+    ]
+    (tmp_path / "talk.jsonl").write_text("\n".join(rows))
+    (tmp_path / "sae").mkdir()
+    found = call("learn-weights", "--corpus", tmp_path, "--dialogues", "9", "--out", tmp_path / "sae")
+    assert set(found) == SCHEMA["learn-weights"]
+    theta, learnt_on = Catalogue(None, tmp_path / "sae").learnt
+    assert learnt_on == found["learnt_on"]
+    assert re.fullmatch(r"\d+ questions made of dialogue \(talk\)", learnt_on)
+    assert theta.shape == (N_LATENTS,)
+    assert found["raised_above_1.5"] == (np.exp(theta) > 1.5).sum()
+    assert found["silenced_below_0.67"] == (np.exp(theta) < 0.67).sum()
+    assert theta.any()
 
 
 def test_evaluate_keeps_no_bank_of_a_changed_file(call: Callable[..., Any], locomo: Path) -> None:
@@ -387,6 +447,11 @@ def test_our_own_mistakes_stay_loud(monkeypatch: pytest.MonkeyPatch, bank: Path)
         ["search", "lake", "--bank", "b", "--k", "few"],
         ["search", "lake", "--bank", "b", "--weighting", "tfidf"],
         ["search", "lake", "--bank", "b", "--fusion", "rrf"],
+        ["search", "lake", "--bank", "b", "--balance", "2"],
+        ["search", "lake", "--bank", "b", "--context", "-0.1"],
+        ["search", "lake", "--bank", "b", "--context", "nan"],
+        ["learn-weights", "--corpus", "f", "--dialogues", "0"],
+        ["learn-weights"],
         ["import", "--bank", "b"],
         ["import", "f", "--bank", "b", "--format", "pdf"],
         ["memory", "--bank", "b"],

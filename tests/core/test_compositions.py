@@ -18,7 +18,7 @@ from tests.fakes import FakeEncoder, latent_of
 Make = Callable[..., MemoryBank]
 LAKE = ("a frozen lake", "the lake in summer", "a frozen pizza", "summer")
 FROZEN, PIZZA = latent_of("frozen"), latent_of("pizza")
-MIX = Query("lake", "", 3, "cosine", terms=(Term(FROZEN, 0.1), Term(PIZZA, -3)), muted=(7,))
+MIX = Query("lake", "", 3, "cosine", terms=(Term(FROZEN, 0.1), Term(PIZZA, -3)), muted=(7,), masked=(0,))
 
 
 # --- compositions -----------------------------------------------------------------------------------------------------
@@ -181,7 +181,7 @@ def test_marks_feed_evaluation_on_request(make_bank: Make) -> None:
     bank.marks.mark("pizza", "m0", False)
     with pytest.raises(CoreError, match="no question"):
         finish(bank.evaluate())
-    report = finish(bank.evaluate(marks=True))
+    report = finish(bank.evaluate(questions=[*bank.questions(), *bank.marks.as_questions()])).report
     assert (report["n_questions"], report["modes"]["sparse"]["mrr"]) == (1, 1)
     assert report["modes"]["sparse"]["by_category"]["marks"]["n"] == 1
 
@@ -220,7 +220,7 @@ def test_compose_saves_lists_and_loads(call: Callable[..., Any], capsys: pytest.
 
 def test_compose_with_words_and_likes(call: Callable[..., Any]) -> None:
     found = call("compose", "--text", "summer", "--like", "m2", "--dislike", "m0")
-    assert (found["text"], found["provenance"]["weighting"]) == ("summer", "saturated")
+    assert (found["text"], found["provenance"]["weighting"]) == ("summer", Query("").weighting)
     assert found["terms"][0] == {"latent": PIZZA, "weight": 1.0}
     hit = next(hit for hit in found["hits"] if hit["id"] == "m1")
     assert hit["from_words"] + sum(hit["from_terms"]) == pytest.approx(hit["score"], abs=1e-4)

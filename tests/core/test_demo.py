@@ -12,7 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from core import DEMO_QUERY, MemoryBank, Query, data_folder, open_demo
-from core.demo import DEMO, build, demo_readings, finish, shipped
+from core.demo import DEMO, build, demo_readings, shipped
+from core.progress import finish
 from core.store import tables
 from core.types import Codes, Memory, Question, Reading
 from tests.fakes import FakeEncoder

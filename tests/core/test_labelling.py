@@ -13,7 +13,6 @@ import pyarrow as pa
 import pytest
 
 from core import MemoryBank
-from core.demo import finish
 from core.encoding.catalogue import Catalogue
 from core.errors import BankBusy, CoreError
 from core.labelling import (
@@ -28,6 +27,7 @@ from core.labelling import (
 )
 from core.latents import LONGEST_LABEL, Latents
 from core.llm import Endpoint
+from core.progress import finish
 from core.types import Memory, Progress, Reading
 from core.web import Line
 from tests.fakes import N_LATENTS, FakeEncoder, latent_of

@@ -15,10 +15,10 @@ import pytest
 from core import MemoryBank
 from core.cli import labels
 from core.cli.shared import Commands
-from core.demo import finish
 from core.encoding.catalogue import Catalogue
 from core.encoding.engines import Engine
 from core.errors import CoreError
+from core.progress import finish
 from core.types import Memory, Reading
 from tests.fakes import FakeEncoder, latent_of
 from tests.served import Step, said, serve

@@ -11,7 +11,7 @@ import pytest
 
 import core.__main__ as cli
 from core import MemoryBank
-from core.demo import finish
+from core.progress import finish
 from core.types import Memory, Reading
 from tests.fakes import FakeEncoder, latent_of
 

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 
 from core import MemoryBank
-from core.demo import finish
 from core.encoding.catalogue import Catalogue
 from core.errors import CoreError
 from core.labelling import LabelReport
 from core.latents import LONGEST_LABEL
 from core.neuronpedia import fetch_neuronpedia, label_from_neuronpedia, read_neuronpedia
+from core.progress import finish
 from core.types import Memory, Reading
 from core.web import Line
 from tests.fakes import FakeEncoder

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from core import Engine, MemoryBank
-from core.demo import finish
+from core.progress import finish
 from tests.handmade import ROOT
 
 FILE = Path(os.environ.get("MNEMOSCOPE_LOCOMO") or ROOT / "DATA" / "locomo10.json")

@@ -13,11 +13,13 @@ import numpy as np
 import pytest
 
 from core import Engine
-from core.demo import finish
 from core.errors import CoreError
+from core.progress import finish
 from core.settings import cache_folder
+from core.training import corpus as texts
 from core.training import residual
-from core.training.residual import TrainingPlan, pieces, train
+from core.training.corpus import pieces
+from core.training.residual import TrainingPlan, train
 from core.types import Progress
 
 PLAN = TrainingPlan(tokens=20_000, d_sae=256, k=4, batch=512)
@@ -71,7 +73,7 @@ def test_what_is_held_out_is_never_trained_on(tmp_path: Path) -> None:
     lines = [json.dumps({"text": f"Text number {i}."}) for i in range(200)]
     (tmp_path / "c.jsonl").write_text("\n".join(lines))
     trained, held_out = set(first(tmp_path, 2000)), set(first(tmp_path, 50, held_out=True))
-    assert held_out == {f"Text number {i}." for i in range(0, 200, residual.HELD_OUT_EVERY)}
+    assert held_out == {f"Text number {i}." for i in range(0, 200, texts.HELD_OUT_EVERY)}
     assert trained == {f"Text number {i}." for i in range(200)} - held_out
 
 
@@ -80,7 +82,7 @@ def test_labels_of_speakers_become_names_or_go(corpus: Path) -> None:
     assert not any(line.startswith(("USER", "AGENT")) for line in talk)
     named = [line.split(":")[0] for line in talk if ": " in line]
     assert 0.2 < len(named) / len(talk) < 0.8
-    assert set(named) <= set(residual.NAMES)
+    assert set(named) <= set(texts.NAMES)
 
 
 @pytest.mark.parametrize(

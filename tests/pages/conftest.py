@@ -14,7 +14,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from core import MemoryBank, open_demo
-from core.demo import finish
+from core.progress import finish
 from core.types import Memory, Reading
 from tests.fakes import FakeEncoder
 from ui import banks

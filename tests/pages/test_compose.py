@@ -127,7 +127,7 @@ def test_a_link_reopens_everything(show: Show, make_named: Make) -> None:
         ({"terms": "1:4"}, "with weights from -3 to 3"),
         ({"terms": "512:1"}, "Latent 512 does not exist"),
         ({"compose_k": "0"}, "a whole number from 1 to 100"),
-        ({"compose_weighting": "magic"}, "Known: saturated"),
+        ({"compose_weighting": "magic"}, "Known: learnt"),
         ({"liked": "m0"}, "a JSON list of ids is expected"),
         ({"liked": '["nobody"]'}, "has no memory “nobody” to be more or less like"),
     ],
@@ -318,6 +318,15 @@ def test_marks_become_likes(show: Show, make_named: Make) -> None:
     page.run()
     assert (page.address["liked"], page.address["disliked"]) == ('["m0"]', '["m1"]')
     assert "marks" in "".join(b.key or "" for b in page.at.get("download_button"))
+
+
+def test_marks_are_cases_to_learn_from(show: Show, make_named: Make) -> None:
+    bank = make_named("mine", *TEXTS)
+    assert show("latents", bank="mine", latents_view="weights").at.button(key="learnt_start").disabled
+    bank.marks.mark("fox", "m0", True)
+    bank.marks.mark("fox", "m1", False)
+    button = show("latents", bank="mine", latents_view="weights").at.button(key="learnt_start")
+    assert (button.label, button.disabled) == ("Learn from this bank’s questions and marks (1)", False)
 
 
 def test_from_compose_to_recall_with_the_words(show: Show, make_named: Make) -> None:

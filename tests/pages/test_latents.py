@@ -79,7 +79,7 @@ def bank(describe: Callable[..., Described]) -> Callable[..., MemoryBank]:
     """bank("mine", "text", ..., fox="foxes"): an encoded bank whose engine has labels."""
 
     def make(name: str, *texts: str, **labels: str) -> MemoryBank:
-        from core.demo import finish
+        from core.progress import finish
         from core.types import Reading
 
         made = MemoryBank.open(banks.folder() / f"{name}.duckdb", describe(**labels))
@@ -147,7 +147,6 @@ def test_every_token_is_tinted_when_the_model_is_warm(show: Show, bank: Make) ->
     pieces = page.component("passages")["groups"][0]["rows"][0]["pieces"]
     assert [p for p in pieces if p[1]] == [["fox", 1.0], ["fox", 1.0]]
     made.engine._warm = False  # type: ignore[attr-defined]
-    banks._trace.clear()
     cold = show("latents", bank="mine", latent=str(FOX))
     pieces = cold.component("passages")["groups"][0]["rows"][0]["pieces"]
     assert [p for p in pieces if p[1]] == [["fox", 1.0]]

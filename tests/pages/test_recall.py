@@ -49,7 +49,7 @@ def test_a_link_reopens_everything(show: Show) -> None:
         ({"recall_k": "many"}, "a whole number from 1 to 100 is expected"),
         ({"recall_k": "100000"}, "a whole number from 1 to 100 is expected"),
         ({"bank": "../../etc/passwd"}, "which is not here"),
-        ({"weighting": "magic"}, "Known: saturated"),
+        ({"weighting": "magic"}, "Known: learnt"),
         ({"fusion": "cold"}, "Known: scaled"),
         ({"balance": "nan"}, "a number from 0 to 1 is expected"),
         ({"lexical": "perhaps"}, "true or false is expected"),

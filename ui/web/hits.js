@@ -9,7 +9,7 @@ export default function ({ parentElement, data, setTriggerValue }) {
 
   const card = (row, column) =>
     el("button", {
-      type: "button", class: "card", "data-at": `${column.key} ${row.id}`, "data-id": row.id,
+      type: "button", class: row.below ? "card below" : "card", "data-at": `${column.key} ${row.id}`, "data-id": row.id,
       "aria-pressed": String(row.id === data.chosen), "aria-label": row.aria, onclick: () => choose(row.id),
     },
       el("span", { class: "line" },
@@ -22,10 +22,20 @@ export default function ({ parentElement, data, setTriggerValue }) {
       el("span", { class: "text" }, row.text),
       row.spectrum ? spectrum(row.spectrum, row.shared) : null);
 
+  // Candidates by score as bars, the line that a memory has to reach across them.
+  const strip = ({ counts, line, said, title }) => {
+    const top = Math.sqrt(Math.max(...counts));
+    return el("div", { class: "strip quiet", title },
+      el("span", { class: "bars", "aria-hidden": "true" }, ...counts.map((n) => el("i", { style: `height:${n ? 8 + (92 * Math.sqrt(n)) / top : 0}%` })),
+        line === null ? null : el("b", { style: `left:${100 * line}%` })),
+      el("span", {}, said));
+  };
+
   const seen = Object.fromEntries([...parentElement.querySelectorAll(".list")].map((list) => [list.dataset.key, list.scrollTop]));
   const column = (one) =>
     el("section", { style: `--mode:${one.colour}`, "aria-label": one.label },
       one.head === false ? null : el("h3", { title: one.title }, one.label, el("span", { class: "quiet" }, one.unit)),
+      one.strip ? strip(one.strip) : null,
       one.note ? el("p", { class: "note quiet" }, one.note) : null,
       el("div", { class: "list", "data-key": one.key }, ...one.rows.map((row) => card(row, one))));
 

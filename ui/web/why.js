@@ -4,7 +4,15 @@ export default function ({ parentElement, data, setTriggerValue }) {
   const tinted = (side) =>
     el("p", { class: "said" }, ...data[side].pieces.map(([text, token]) => {
       if (token === null) return text;
-      const node = el("span", { class: "token" }, text);
+      const masked = side === "query" && data.masked?.includes(token);
+      const node = side === "query" && data.editing
+        ? el("span", {
+            class: masked ? "token masked" : "token may", role: "button", tabindex: "0", "data-at": `token ${token}`, "aria-pressed": String(masked),
+            title: masked ? `Let “${text}” count again` : `What if “${text}” did not count?`,
+            onclick: () => setTriggerValue("mask", token),
+            onkeydown: (event) => ["Enter", " "].includes(event.key) && (event.preventDefault(), setTriggerValue("mask", token)),
+          }, text)
+        : el("span", { class: "token" }, text);
       words[side][token] = node;
       return node;
     }));
@@ -31,7 +39,8 @@ export default function ({ parentElement, data, setTriggerValue }) {
       }, ...(row.label ? [row.label, el("span", { class: "small quiet" }, ` ${row.name}`)] : [row.name]))),
       el("td", { class: "bar" }, el("i", { style: `width:${row.width}%`, class: row.minus ? "less" : null }), el("span", {}, row.percent)),
       el("td", { class: "number" }, row.value),
-      el("td", { class: "pair" }, el("span", {}, row.from), el("span", { class: "quiet" }, " → "), el("span", {}, row.to)),
+      el("td", { class: "pair" }, el("span", {}, row.from), el("span", { class: "quiet" }, " → "), el("span", {}, row.to),
+        row.place ? el("span", { class: "small quiet", title: `said around it, in ${row.place}` }, ` in ${row.place}`) : null),
       el("td", { class: data.even ? "number" : "number quiet" }, row.weight),
       el("td", { class: "number quiet", title: row.trust_words || null }, row.trust),
       el("td", { class: "acts" }, el("span", {},

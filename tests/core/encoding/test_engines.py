@@ -10,9 +10,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from core.encoding import engines
+from core.encoding import catalogue, engines
 from core.encoding.engines import Engine, EngineSpec, presets
 from core.errors import CoreError, EngineMissing
 from tests.handmade import ROOT
@@ -159,10 +160,23 @@ def test_a_new_code_format_is_another_engine(spec: EngineSpec, monkeypatch: pyte
 def test_names_places_and_statistics_do_not_count(spec: EngineSpec, tmp_path: Path) -> None:
     before = fingerprint(spec)
     shutil.copytree(tmp_path / "model", tmp_path / "moved")
-    (tmp_path / "sae" / "stats.safetensors").write_bytes(b"density")
+    for beside in ("stats", "trust", "learnt"):
+        (tmp_path / "sae" / f"{beside}.safetensors").write_bytes(b"density")
     (tmp_path / "sae" / "report.json").write_text("{}")
     moved = replace(spec, name="other", title="Other", model_name="x/y", model=f"folder:{tmp_path}/moved")
     assert fingerprint(moved) == before
+
+
+def test_learnt_weights_come_with_the_catalogue(spec: EngineSpec, tmp_path: Path) -> None:
+    """In half precision, with what they were learnt on; nothing where nobody learnt any."""
+    before = fingerprint(spec)
+    theta, learnt_on = Engine(spec).catalogue.learnt
+    assert (len(theta), learnt_on) == (0, "")
+    catalogue.write_learnt(tmp_path / "sae", np.asarray([0.5, -0.1, 0], np.float32), "three questions")
+    theta, learnt_on = Engine(spec).catalogue.learnt
+    assert (theta.dtype, learnt_on) == (np.float32, "three questions")
+    assert theta.tolist() == [0.5, float(np.float16(-0.1)), 0]
+    assert fingerprint(spec) == before
 
 
 # --- without weights --------------------------------------------------------------------------------------------------

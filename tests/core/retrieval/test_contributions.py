@@ -7,6 +7,7 @@ import pytest
 
 from core.retrieval import rocchio
 from core.retrieval.contributions import contributions
+from core.retrieval.index import Index
 from core.retrieval.rank import score
 from core.retrieval.similarity import WEIGHTINGS, inverse_document_frequency
 from core.types import Codes, Query, Term
@@ -50,6 +51,21 @@ def test_they_sum_to_the_sparse_score(weighting: str, asked: bool) -> None:
     found = contributions(index, query, words, np.arange(len(index)))
     assert found.shape == (16, 5)
     np.testing.assert_allclose(found.sum(axis=1), score(index, query, words).scores["sparse"], rtol=1e-4, atol=1e-4)
+
+
+def test_what_comes_from_around_is_divided_too() -> None:
+    """Three turns of one session, one token each; half of a neighbour's score counts, 0.6 of that two places away.
+
+    The words fire 0 with 2 and the term asks for 1: turn 0 adds (8, 0), turn 1 (6, 1), turn 2 (0, 0).
+    """
+    three = Index.build(
+        ["a", "b", "c"], [""] * 3, ["talk"] * 3, [""] * 3, THREE.codes, "f" * 16, 1, ["s"] * 3, [0, 1, 2]
+    )
+    query = Query("q", weighting="activation", context=0.5, terms=(Term(1, 1),))
+    words = codes([{0: (2, 2)}])
+    found = contributions(three, query, words, np.asarray([2, 0]))
+    np.testing.assert_allclose(found, [[0.5 * (6 + 0.6 * 8), 0.5 * 1], [8 + 0.5 * 6, 0.5 * 1]])
+    np.testing.assert_allclose(found.sum(axis=1), score(three, query, words).scores["sparse"][[2, 0]])
 
 
 def test_a_single_latent_ranks_by_its_activation() -> None:

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from core.errors import CoreError
-from core.retrieval.rank import order, rank, ranks_of, score
+from core.retrieval.order import order, ranks_of
+from core.retrieval.rank import rank, score
 from core.types import Codes, Floats, Query
 from tests.handmade import codes, index_of, random_codes
 

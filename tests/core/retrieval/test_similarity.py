@@ -35,7 +35,22 @@ def saturated(summed: float, tokens: int) -> float:
     return s * 1.5 / (s + 0.5 * (0.25 + 0.75 * tokens / 3))
 
 
+LEARNT = {
+    "learnt": np.asarray([2, 0.5, 1, 9, 1, 1], np.float32),
+    "yours": np.asarray([0.25, 3, 1, 9, 1, 1], np.float32),
+}
+"""A weight for each latent."""
 BY_HAND = {
+    "learnt": [
+        2 * 1 / UNIT * IDF[0] * saturated(3, 2) + 0.5 * 3 / UNIT * IDF[1] * saturated(1, 2),
+        0.5 * 3 / UNIT * IDF[1] * saturated(4, 4),
+        0,
+    ],
+    "yours": [
+        0.25 * 1 / UNIT * IDF[0] * saturated(3, 2) + 3 * 3 / UNIT * IDF[1] * saturated(1, 2),
+        3 * 3 / UNIT * IDF[1] * saturated(4, 4),
+        0,
+    ],
     "saturated": [
         1 / UNIT * IDF[0] * saturated(3, 2) + 3 / UNIT * IDF[1] * saturated(1, 2),
         3 / UNIT * IDF[1] * saturated(4, 4),
@@ -63,9 +78,17 @@ def test_every_weighting_is_computed_by_hand_here() -> None:
 
 @pytest.mark.parametrize("name", WEIGHTINGS)
 def test_three_memories(name: str) -> None:
-    found = scores_of(index_of(THREE), QUERY, name)
+    found = scores_of(index_of(THREE, learnt=LEARNT), QUERY, name)
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, BY_HAND[name], rtol=1e-6)
+
+
+def test_without_learnt_weights_every_latent_has_its_rarity_alone() -> None:
+    """And a bank that learnt nothing of its own uses the weights that came with the SAE."""
+    for name in ("learnt", "yours"):
+        np.testing.assert_allclose(scores_of(index_of(THREE), QUERY, name), BY_HAND["saturated"], rtol=1e-6)
+    shipped = index_of(THREE, learnt={"learnt": LEARNT["learnt"]})
+    np.testing.assert_allclose(scores_of(shipped, QUERY, "yours"), BY_HAND["learnt"], rtol=1e-6)
 
 
 def test_dense_is_the_cosine() -> None:
@@ -137,10 +160,10 @@ def slow_values(index: Index, known: Codes, name: str, query: bool) -> np.ndarra
     strongest, summed = spread(known, known.max), spread(known, known.sum)
     frequency = (spread(index.codes, index.codes.max) > 0).sum(0)
     idf = np.log(1 + (index.codes.n_parts - frequency + 0.5) / (frequency + 0.5))
-    if name == "saturated":
+    if name in ("saturated", "learnt", "yours"):
         s = summed / index.codes.max.mean()
         if query:
-            return strongest / index.codes.max.mean() * idf
+            return strongest / index.codes.max.mean() * idf * index.learnt.get(name, 1)
         tokens = known.part_tokens[:, None]
         return s * 1.5 / (s + 0.5 * (0.25 + 0.75 * tokens / tokens.mean()))
     if name == "activation":
@@ -154,7 +177,8 @@ def slow_values(index: Index, known: Codes, name: str, query: bool) -> np.ndarra
 def test_postings_equal_the_dense_product(name: str, seed: int) -> None:
     sizes = np.random.default_rng(seed).integers(1, 4, 35).tolist()
     memories = parted(random_codes(sum(sizes), 50, seed), sizes)
-    index, queries = index_of(memories), random_codes(12, 50, seed + 100)
+    weights = {name: np.random.default_rng(seed).uniform(0.2, 5, 50).astype(np.float32) for name in LEARNT}
+    index, queries = index_of(memories, learnt=weights), random_codes(12, 50, seed + 100)
     of_parts = slow_values(index, queries, name, True) @ slow_values(index, memories, name, False).T
     expected = np.stack([of_parts[:, a:b].max(1) for a, b in pairwise(memories.part_indptr)], axis=1)
     assert np.count_nonzero(expected) > 100
@@ -184,7 +208,9 @@ def test_a_subset_has_its_own_document_frequencies() -> None:
 
 def test_an_unknown_weighting_names_the_known_ones() -> None:
     for index in (index_of(THREE), index_of(Codes.empty())):
-        with pytest.raises(CoreError, match=r"No weighting is called “tfidf”. Known: saturated, cosine, cosine_idf, "):
+        with pytest.raises(
+            CoreError, match=r"No weighting is called “tfidf”. Known: learnt, yours, saturated, cosine, "
+        ):
             scores_of(index, QUERY, "tfidf")
 
 
@@ -197,7 +223,7 @@ def test_a_long_memory_scores_as_its_best_part(name: str) -> None:
     assert len(long) == 2
     assert long.part_tokens.tolist() == [2, 4, 3]
     best = max(BY_HAND[name][:2])
-    np.testing.assert_allclose(scores_of(index_of(long), QUERY, name), [best, 0], rtol=1e-6)
+    np.testing.assert_allclose(scores_of(index_of(long, learnt=LEARNT), QUERY, name), [best, 0], rtol=1e-6)
 
 
 def test_merged_parts_are_one_row() -> None:
@@ -220,8 +246,8 @@ def test_taking_and_joining_keeps_parts() -> None:
 @pytest.mark.parametrize("name", WEIGHTINGS)
 def test_terms_alone_make_a_query(name: str) -> None:
     plus, minus = Term(0, 2.0), Term(1, -0.5)
-    unit = {"saturated": IDF, "cosine_idf": IDF}.get(name, {0: 1, 1: 1})
-    index = index_of(THREE)
+    unit = {0: 1, 1: 1} if name in ("cosine", "activation") else IDF
+    index = index_of(THREE, learnt=LEARNT)
     values = spread(THREE, weighting(name).memory_values(index, THREE))
     expected = 2 * unit[0] * values[:, 0] - 0.5 * unit[1] * values[:, 1]
     np.testing.assert_allclose(scores_of(index, Codes.empty(), name, terms=(plus, minus)), expected, rtol=1e-6)

@@ -234,7 +234,10 @@ def test_codes_survive_arrow_parquet_and_the_bank(database: Database, tmp_path: 
     pq.write_table(table, tmp_path / "codes.parquet", row_group_size=7)
     assert_same_codes(tables.codes_of(pq.read_table(tmp_path / "codes.parquet"), known.n_latents), known)
     ids = [f"m{i:03}" for i in range(len(known))]
-    add(database, *(Memory(name, f"text {name}", conversation=f"c{name}", category="k") for name in ids))
+    add(
+        database,
+        *(Memory(name, f"text {name}", conversation=f"c{name}", category="k", session="s", position=7) for name in ids),
+    )
     half = len(ids) // 2
     with database.write() as cursor:
         tables.add_engine(cursor, "f", "fake", known, {})
@@ -248,6 +251,8 @@ def test_codes_survive_arrow_parquet_and_the_bank(database: Database, tmp_path: 
         "text": [f"text {name}" for name in ids],
         "conversation": [f"c{name}" for name in ids],
         "category": ["k"] * len(ids),
+        "session": ["s"] * len(ids),
+        "position": [7] * len(ids),
     }
     assert loaded is not None
     assert_same_codes(loaded, known)
