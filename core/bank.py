@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from core import readers, timelines
+from core.compositions import Compositions
 from core.encoding.engines import Encoder, Engine
 from core.errors import CoreError
 from core.evaluation import runner as running
@@ -23,9 +24,12 @@ from core.groups import Groups
 from core.latents import Latents
 from core.learning import Learning
 from core.maps import Maps
+from core.marks import Marks
 from core.overlap import Overlaps
 from core.retrieval import explain as explaining
+from core.retrieval import rocchio
 from core.retrieval.absence import floor
+from core.retrieval.contributions import contributions
 from core.retrieval.counterfactual import Agreement, Flip, agreement, minimal_flips, without_tokens
 from core.retrieval.index import Index
 from core.retrieval.rank import rank
@@ -37,10 +41,12 @@ from core.timelines import Timeline
 from core.types import (
     Codes,
     Explanation,
+    Floats,
     Health,
     Hits,
     ImportReport,
     Memory,
+    Offsets,
     Progress,
     Query,
     Question,
@@ -107,6 +113,16 @@ class MemoryBank:
     def latents(self) -> Latents:
         """The engine's dictionary as this bank sees it: labels, trust, statistics, examples."""
         return Latents(self)
+
+    @property
+    def compositions(self) -> Compositions:
+        """Mixtures of latents that somebody saved in this bank."""
+        return Compositions(self)
+
+    @property
+    def marks(self) -> Marks:
+        """Which memories answer which questions, said by hand."""
+        return Marks(self)
 
     @property
     def learning(self) -> Learning:
@@ -428,6 +444,31 @@ class MemoryBank:
         if not terms:
             raise CoreError("There is no latent to compose: give at least one.")
         return self.search(Query("", conversation, k, weighting="activation", terms=tuple(terms)))
+
+    def contributions(self, query: Query, ids: Sequence[str]) -> Floats:
+        """float32 [len(ids), 1 + terms], what the words in total and each term add to the sparse score of memories."""
+        return contributions(self.index(), query, self._asked(query), self._rows(ids))
+
+    def more_like(
+        self, liked: Sequence[str], disliked: Sequence[str] = (), n: int = 12, weighting: str = "activation"
+    ) -> tuple[Term, ...]:
+        """The n latents that set some memories apart from others, as terms (Rocchio's), strongest first.
+
+        >>> bank.compose(bank.more_like(["conv-42/D17:4"]))
+        """
+        if not liked and not disliked:
+            raise CoreError("There is no memory to be more or less like: give at least one.")
+        return rocchio.terms(self.index(), self._rows(liked), self._rows(disliked), n, weighting)
+
+    def _rows(self, ids: Sequence[str]) -> Offsets:
+        """int64, the places of encoded memories in the index."""
+        index = self.index()
+        rows = [index.row(name) for name in ids]
+        for name, row in zip(ids, rows, strict=True):
+            if row is None:
+                self.memory(name)
+                raise CoreError(f"“{name}” has no codes of engine {self.engine.name} yet: encode the bank first.")
+        return np.asarray(rows, np.int64)
 
     def agreement(self, query: Query) -> list[Agreement]:
         """How far the modes agree on a query: shared among the first k, Kendall's τ, what only one of two finds."""

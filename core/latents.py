@@ -362,6 +362,12 @@ class Latents:
         joined: pa.Array = pa.compute.binary_join(table["words"].combine_chunks().cast(pa.list_(pa.string())), " ")
         return joined
 
+    def fired_by(self, latents: Iterable[int]) -> dict[int, int]:
+        """How many memories of this bank fire each of some latents."""
+        index = self._bank.index()
+        known = here.counts(index) if len(index) else np.zeros(self.n, np.int32)
+        return {int(i): int(known[i]) for i in latents}
+
     def info(self, latent: int) -> LatentInfo:
         """Everything known of one latent."""
         self._check(latent)

@@ -31,6 +31,7 @@ __all__ = [
     "Ints",
     "Label",
     "LatentInfo",
+    "Mark",
     "Memory",
     "Mode",
     "Offsets",
@@ -104,6 +105,19 @@ class Case:
     """A question about another dialogue; empty where there is none."""
     context_id: str = ""
     """The memory that the context is, where it is one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Whether a memory answers a question, said by hand."""
+
+    text: str
+    """The question."""
+    memory: str
+    conversation: str
+    """The memory's."""
+    right: bool
+    marked: datetime
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 OUT = ROOT / "docs" / "pictures"
 SHOTS = {
     "recall": "/recall",
+    "compose": "/compose?terms=15520:1,4229:1,9843:-0.5",
     "memory": "/memory?memory=demo/D2:3",
     "latents": "/latents?latent=9843",
     "microscope": "/latents?latents_view=pair",
@@ -41,7 +42,7 @@ def free_port() -> int:
 
 def settled(page: Page) -> None:
     """Until the engine is warm and nothing on the page runs any more."""
-    page.get_by_text("ready", exact=False).first.wait_for(timeout=90_000)
+    page.locator(".mn-state", has_text="· ready").wait_for(timeout=90_000)
     page.wait_for_timeout(4000)
 
 

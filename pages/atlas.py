@@ -61,7 +61,7 @@ def draw(page: frame.Body) -> None:
         return
     known(bank)
     asked = atlas_form.form(bank)
-    tray.draw(bank, "atlas_tray", to_recall=True)
+    tray.draw(bank, "atlas_tray")
     found = maps(bank, asked)
     if found is None:
         return

@@ -97,7 +97,7 @@ def draw(page: frame.Body) -> None:
         )  # fmt: skip
         if view == "dictionary":
             label_files.files(bank)
-    tray.draw(bank, "latents_tray", to_recall=True)
+    tray.draw(bank, "latents_tray")
     latent = known_latent(bank)
     if view == "health":
         show_health(page)

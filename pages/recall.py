@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from core import Explanation, Hits, MemoryBank, Query
-from ui import asking, banks, frame, hits, link, parts, tray, whatif, why
+from ui import asking, banks, frame, hits, link, marks, parts, tray, whatif, why
 from ui.tokens import TokenValues
 
 ALL = 10_000
@@ -61,6 +61,7 @@ def explained(bank: MemoryBank, query: Query, found: Hits, memory: str, latent: 
         st.subheader("Why this one", anchor=False, width="content")
         st.text(memory, width="content")
         parts.small(why.standing(explanation))
+        marks.buttons(bank, query.text, memory)
         st.button("Open in Memory", icon=":material/notes:", on_click=link.open_memory, args=(memory, latent))
     whatif.edits(bank, query, explanation)
     whatif.flips(bank, query, explanation)
@@ -72,6 +73,7 @@ def explained(bank: MemoryBank, query: Query, found: Hits, memory: str, latent: 
     why.draw(why.data(explanation, sides[0], sides[1], latent, shown, names), choose_latent, link.open_latent)
     with st.container(horizontal=True, vertical_alignment="center"):
         parts.small(why.summary(explanation, shown))
+        marks.learn(bank, query.text)
         if len(explanation.shares) > why.SHOWN:
             st.toggle("Show all latents", key="why_all", width="content")
     if not sides[1].complete:
@@ -86,10 +88,11 @@ def needs_model(query: Query) -> bool:
 
 def draw(page: frame.Body) -> None:
     bank = page.bank
+    parts.told_problem()
     if parts.nothing_to_recall(bank):
         return
     query = asking.query_form(bank)
-    tray.draw(bank, "recall_tray", text=query.text)
+    tray.draw(bank, "recall_tray", text=query.text, on_recall=True)
     if not query.text and not query.terms:
         suggest(bank)
         return
@@ -109,7 +112,8 @@ def draw(page: frame.Body) -> None:
         st.info(nothing, icon=":material/search_off:")
     memory = memory if memory in found.ids else best
     memories = banks.memories(bank, found.ids)
-    hits.draw(found, memories, banks.codes(bank, found.ids), memory, choose_memory)
+    marked = banks.marks(bank, query.text)
+    hits.draw(found, memories, banks.codes(bank, found.ids), memory, choose_memory, marked)
     page.export("hits", lambda: hits.export_rows(found, memories))
     if rows := whatif.disagreement(bank, query, found):
         page.export("disagreement", lambda: rows)
@@ -117,6 +121,8 @@ def draw(page: frame.Body) -> None:
     page.export(
         "explanation", lambda: why.export_rows(explanation, banks.labels(bank, why.listed(explanation, None, ALL)))
     )
+    if marked:
+        page.export("marks", lambda: marks.export_rows(bank))
     page.python = asking.python(bank, query, memory)
 
 

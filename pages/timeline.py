@@ -64,7 +64,7 @@ def draw(page: frame.Body) -> None:
         st.button("Look at them in the Atlas", icon=":material/scatter_plot:", on_click=link.go, args=("atlas",))
         return
     conversation = timeline.form(bank)
-    tray.draw(bank, "timeline_tray", to_recall=True)
+    tray.draw(bank, "timeline_tray")
     found = timeline.line(bank, conversation)
     if found is None:
         return

@@ -28,6 +28,7 @@ from core import (
     OverlapPair,
     Query,
     Separation,
+    Term,
     TokenTrace,
     data_folder,
     open_demo,
@@ -480,6 +481,21 @@ def interference(bank: MemoryBank, conversation: str | None, k: int) -> list[Int
 @st.cache_data(max_entries=32, show_spinner="Looking for pairs that share latents and not their meaning")
 def _interference(path: str, version: int, conversation: str | None, k: int, _bank: MemoryBank) -> list[Interference]:
     return _bank.overlap.interference(k, conversation)
+
+
+def marks(bank: MemoryBank, text: str) -> dict[str, bool]:
+    """Whether memories are marked right for a question; read anew each time, since a mark makes no new version."""
+    return {mark.memory: mark.right for mark in bank.marks.all(text)} if text else {}
+
+
+def examples(bank: MemoryBank) -> list[tuple[Term, ...]]:
+    """Compositions of the bank's own labelled latents, for those who have none yet."""
+    return _examples(str(bank.path), bank.version, bank)
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def _examples(path: str, version: int, _bank: MemoryBank) -> list[tuple[Term, ...]]:
+    return _bank.compositions.examples()
 
 
 def job(bank: MemoryBank) -> Job | None:

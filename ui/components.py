@@ -1,5 +1,5 @@
 """The inline components (no iframe): hit columns, the why table, the token strip, latent chips, tables of latents,
-tinted passages.
+tinted passages, latents with sliders, and what their mixture brings.
 
 Their scripts build nodes and set text, so a memory's words are never read as HTML. What is clicked arrives as a
 trigger, once, and is handed to a callback before the page runs again.
@@ -28,7 +28,8 @@ def _component(name: str) -> Any:
     )
 
 
-_RENDERERS = {name: _component(name) for name in ("hits", "why", "strip", "chips", "dictionary", "passages")}
+_NAMES = ("hits", "why", "strip", "chips", "dictionary", "passages", "mixer", "mixture")
+_RENDERERS = {name: _component(name) for name in _NAMES}
 
 
 def draw(name: str, key: str, data: dict[str, Any], **clicks: Click) -> None:

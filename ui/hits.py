@@ -26,15 +26,26 @@ HELP: dict[Mode, str] = {
 }
 TEXT_SHOWN = 420
 """Characters of a memory that travel to a card, which shows three lines."""
+UNMARKED: Mapping[str, bool] = {}
+MARKS: Mapping[bool | None, str] = {True: "right", False: "wrong"}
+
+
+def marked(right: bool | None) -> str:
+    """What is said of a marked hit."""
+    return "" if right is None else f", marked {MARKS[right]}"
 
 
 def columns(
-    hits: Hits, memories: Mapping[str, Memory], codes: Mapping[str, Codes], chosen: str | None
+    hits: Hits,
+    memories: Mapping[str, Memory],
+    codes: Mapping[str, Codes],
+    chosen: str | None,
+    marks: Mapping[str, bool] = UNMARKED,
 ) -> list[dict[str, Any]]:
     """One column per mode, left to right, with where each memory moved against the column on its left."""
     modes = [mode for mode in MODES if mode in hits.scores]
     pairs = zip(modes, [None, *modes], strict=False)
-    return [_column(hits, mode, left, memories, codes, chosen) for mode, left in pairs]
+    return [_column(hits, mode, left, memories, codes, chosen, marks) for mode, left in pairs]
 
 
 def _column(
@@ -44,6 +55,7 @@ def _column(
     memories: Mapping[str, Memory],
     codes: Mapping[str, Codes],
     chosen: str | None,
+    marks: Mapping[str, bool],
 ) -> dict[str, Any]:
     top, recalled = hits.top(mode), hits.spread[mode].recalled
     parts_of = split(hits) if mode == "combined" else {}
@@ -61,8 +73,9 @@ def _column(
                 "moved": words,
                 "split": parts_of.get(memory.id),
                 "below": rank > recalled,
+                "mark": MARKS.get(marks.get(memory.id)),
                 "aria": f"{mode}, rank {rank}, score {parts.number(score)}{', ' + words if words else ''}"
-                f"{', below the line' if rank > recalled else ''}: "
+                f"{', below the line' if rank > recalled else ''}{marked(marks.get(memory.id))}: "
                 f"{parts.short(memory.text, 160)}",
             }
         )
@@ -160,8 +173,9 @@ def draw(
     codes: Mapping[str, Codes],
     chosen: str | None,
     choose: Callable[[str], None],
+    marks: Mapping[str, bool] = UNMARKED,
 ) -> None:
-    drawn = columns(hits, memories, codes, chosen)
+    drawn = columns(hits, memories, codes, chosen, marks)
     data = {"columns": drawn, "chosen": chosen, "colours": dict(MODE_COLOURS), "scrolling": True}
     components.draw("hits", "recall_hits", data, chosen=choose)
 

@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from core import WEIGHTINGS, MemoryBank
-from ui import banks, imports, link, parts
+from ui import banks, imports, link, marks, parts
 from ui.jobs import Job
 
 SHOWN = 14
@@ -74,10 +74,10 @@ def table(bank: MemoryBank, title: str, rows: list[dict[str, Any]]) -> None:
 
 def learn_here(bank: MemoryBank, has_own: bool) -> None:
     """Learn from the questions of this bank, or forget what was learnt."""
-    cases = [q for q in bank.questions() if q.evidence]
+    cases = marks.cases(bank)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button(
-            f"Learn from this bank’s {len(cases):,} questions", icon=":material/school:", on_click=start,
+            f"Learn from this bank’s questions and marks ({len(cases):,})", icon=":material/school:", on_click=start,
             args=(bank,), disabled=not cases, key="learnt_start",
             help=f"Starts from the weights above and adds “{WEIGHTINGS['yours'].label}” to the choices on Recall.",
         )  # fmt: skip
@@ -88,8 +88,8 @@ def learn_here(bank: MemoryBank, has_own: bool) -> None:
 
 
 def start(bank: MemoryBank) -> None:
-    cases = [q for q in bank.questions() if q.evidence]
-    learnt_on = sorted({q.source or "marks" for q in cases})
+    cases = marks.cases(bank)
+    learnt_on = sorted({q.source or "questions" for q in cases})
     with parts.kept_problem():
         banks.jobs().start(str(bank.path), f"{LEARNING}{bank.name}", bank.learning.learn(cases, learnt_on))
 

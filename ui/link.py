@@ -5,11 +5,12 @@ A link's value that does not exist becomes a sentence, and the page shows its de
 
 from __future__ import annotations
 
+import json
 import math
 import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
@@ -23,6 +24,8 @@ SECONDS_A_STALE_ADDRESS_MAY_ARRIVE = 3.0
 MOST_HITS = 100
 MOST_TERMS, HEAVIEST = 50, 3
 """Latents asked for by hand, and the largest weight of one."""
+MOST_LIKED = 50
+"""Memories to be more or less like."""
 DEFAULTS = Query("")
 
 
@@ -65,20 +68,19 @@ def _one_of(what: str, known: Callable[[], Any]) -> Callable[[str], str]:
     def read(value: str) -> str:
         names = list(known())
         if value not in names:
-            raise Unknown(
-                f"The link asks for the {what} “{value[:80]}”, which is not here. Known: {', '.join(names[:8])}."
-            )
+            listed = ", ".join(filter(None, names[:8]))
+            raise Unknown(f"The link asks for the {what} “{value[:80]}”, which is not here. Known: {listed}.")
         return value
 
     return read
 
 
 def _terms(value: str) -> list[tuple[int, float]]:
-    """``15:1,5:-0.5``: latents with their weights."""
+    """``15:1,5:-0.5``: latents with their weights; one of 0 waits to be turned up."""
     found: dict[int, float] = {}
-    for one in value.split(",")[:MOST_TERMS]:
+    for one in _some(value.split(","), MOST_TERMS, "latents"):
         named = re.fullmatch(r"(\d{1,8}):(-?\d(?:\.\d{1,3})?)", one, re.ASCII)
-        if named is None or not 0 < abs(float(named[2])) <= HEAVIEST:
+        if named is None or abs(float(named[2])) > HEAVIEST:
             raise Unknown(
                 f"The link asks for the latents “{value[:40]}”: they are written like 15:1,5:-0.5, "
                 f"with weights from -{HEAVIEST} to {HEAVIEST}."
@@ -90,7 +92,24 @@ def _terms(value: str) -> list[tuple[int, float]]:
 def _latents(value: str) -> list[int]:
     if not re.fullmatch(r"\d{1,8}(,\d{1,8})*", value, re.ASCII):
         raise Unknown(f"The link names the latents “{value[:40]}”: their numbers are expected, like 15,5.")
-    return list(dict.fromkeys(int(one) for one in value.split(",")[:MOST_TERMS]))
+    return list(dict.fromkeys(int(one) for one in _some(value.split(","), MOST_TERMS, "latents")))
+
+
+def _memories(value: str) -> list[str]:
+    """Ids as a JSON list, since an id may hold any character."""
+    try:
+        found = json.loads(value)
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, list) or not all(isinstance(one, str) for one in found):
+        raise Unknown(f"The link names the memories “{value[:40]}”: a JSON list of ids is expected.")
+    return _some(list(dict.fromkeys(found)), MOST_LIKED, "memories")
+
+
+def _some(found: list[str], most: int, what: str) -> list[str]:
+    if len(found) > most:
+        raise Unknown(f"The link asks for {len(found):,} {what}: at most {most} are possible, so none was taken.")
+    return found
 
 
 def _share(what: str, most: float = 1) -> Callable[[str], float]:
@@ -169,12 +188,13 @@ LATENT = Field("latent", _number("latent", 0, 10_000_000), lambda: None)
 TERMS = Field("terms", _terms, list, lambda terms: ",".join(f"{latent}:{weight:g}" for latent, weight in terms))
 MUTED = Field("muted", _latents, list, lambda muted: ",".join(map(str, muted)))
 MASKED = Field("masked", _tokens, list, lambda tokens: ",".join(map(str, tokens)))
+LIKED = Field("liked", _memories, list, lambda ids: json.dumps(ids, ensure_ascii=False, separators=(",", ":")))
+DISLIKED = replace(LIKED, key="disliked")
 MOST_CONTEXT = 0.5
 VIEWS = {"dictionary": "Dictionary", "pair": "Pair microscope", "weights": "Learnt weights", "health": "Health"}
 PICTURE = Field("picture_format", _one_of("picture format", lambda: ("svg", "png")), lambda: "svg")
 THRESHOLDS = {"0": 0.0, "25": 0.25, "50": 0.5, "75": 0.75, "90": 0.9, "95": 0.95, "99": 0.99}
 """Quantiles of the positive activations, by the percent that the slider shows."""
-VIEWS = {"dictionary": "Dictionary", "pair": "Pair microscope", "health": "Health"}
 SORTS = {
     "fires": "activation on the text",
     "max": "strongest activation",
@@ -250,6 +270,17 @@ PAGES: dict[str, tuple[Field, ...]] = {
         TERMS,
         MUTED,
         MASKED,
+    ),
+    "compose": (
+        BANK,
+        Field("compose_text", _text, lambda: ""),
+        CONVERSATION,
+        Field("compose_k", _number("k", 1, MOST_HITS), lambda: DEFAULTS.k),
+        Field("compose_weighting", _one_of("weighting", lambda: ("", *WEIGHTINGS)), lambda: ""),
+        TERMS,
+        MUTED,
+        LIKED,
+        DISLIKED,
     ),
     "latents": (
         BANK,

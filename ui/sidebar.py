@@ -51,6 +51,7 @@ def bank_changed() -> None:
     state.update(memory=None, latent=None, token=None, conversation="", timeline_of="", timeline_latents=[])
     state.update(atlas_shape=None, atlas_field="", atlas_value="", atlas_against="")
     state.update(sep_source="", sep_case=None, overlap_zoom=None, overlap_a=None, overlap_b=None)
+    state.update(liked=[], disliked=[], compose_past=[])
     if state.get("recall_text", "") in ("", DEMO_QUERY):
         state["recall_text"] = link.first_question()
 

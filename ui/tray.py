@@ -6,8 +6,8 @@ from typing import Any
 
 import streamlit as st
 
-from core import MemoryBank, Term
-from ui import banks, components, labels, link
+from core import CoreError, MemoryBank, Term
+from ui import banks, components, labels, link, parts
 
 Terms = list[tuple[int, float]]
 
@@ -22,10 +22,22 @@ def muted() -> list[int]:
 
 def add(latent: int, step: float) -> None:
     """Change a latent's weight; at 0 it is gone."""
+    weight = round(dict(terms()).get(int(latent), 0.0) + step, 3)
+    if weight:
+        weigh(latent, weight)
+    else:
+        remove(f"term {int(latent)}")
+
+
+def weigh(latent: int, weight: float) -> None:
+    """Give a latent a weight; one of 0 keeps its place."""
     weights = dict(terms())
-    weight = max(-link.HEAVIEST, min(link.HEAVIEST, weights.get(int(latent), 0.0) + step))
-    weights[int(latent)] = weight
-    st.session_state["terms"] = [(name, value) for name, value in weights.items() if value][-link.MOST_TERMS :]
+    if int(latent) not in weights and len(weights) >= link.MOST_TERMS:
+        with parts.kept_problem():
+            raise CoreError(f"A query takes at most {link.MOST_TERMS} latents: latent {latent} was not added.")
+        return
+    weights[int(latent)] = max(-link.HEAVIEST, min(link.HEAVIEST, round(float(weight), 3)))
+    st.session_state["terms"] = list(weights.items())
 
 
 def mute(latent: int) -> None:
@@ -67,7 +79,10 @@ def clear() -> None:
 
 
 def known(bank: MemoryBank) -> tuple[tuple[Term, ...], tuple[int, ...]]:
-    """What the tray holds, as a query wants it; latents that this dictionary does not have are left out."""
+    """What the tray holds, as a query wants it; latents that this dictionary does not have are left out.
+
+    Nor does a query want weights of 0.
+    """
     width = bank.latents.n
     strange = sorted({latent for latent, _ in terms() if latent >= width} | {i for i in muted() if i >= width})
     for latent in strange:
@@ -76,7 +91,7 @@ def known(bank: MemoryBank) -> tuple[tuple[Term, ...], tuple[int, ...]]:
         st.session_state.update(
             terms=[one for one in terms() if one[0] < width], muted=[i for i in muted() if i < width]
         )
-    return tuple(Term(latent, weight) for latent, weight in terms()), tuple(muted())
+    return tuple(Term(latent, weight) for latent, weight in terms() if weight), tuple(muted())
 
 
 def words(bank: MemoryBank, text: str) -> list[str]:
@@ -96,30 +111,53 @@ def chips(bank: MemoryBank, text: str = "") -> list[dict[str, Any]]:
     names = banks.labels(bank, [*(latent for latent, _ in terms()), *muted()])
     found = []
     for latent, weight in terms():
-        sign = f"{'+' if weight > 0 else '−'}{abs(weight):g}"
+        sign = signed(weight)
         chip = components.chip(latent, "", None, labels.text(latent, names))
         aria = f"{sign} {labels.said(latent, names)}: take it out"
-        found.append(chip | {"key": f"term {latent}", "sign": sign, "minus": weight < 0, "drop": True, "aria": aria})
+        off = {"off": True} if not weight else {}
+        found.append(
+            chip | {"key": f"term {latent}", "sign": sign, "minus": weight < 0, "drop": True, "aria": aria} | off
+        )
+    return [*found, *muted_chips(names), *(_masked_chip(token, said[token]) for token in masked() if said)]
+
+
+def muted_chips(names: labels.Names) -> list[dict[str, Any]]:
+    found = []
     for latent in muted():
         chip = components.chip(latent, "", None, labels.text(latent, names))
         aria = f"muted {labels.said(latent, names)}: let it count again"
         found.append(chip | {"key": f"mute {latent}", "sign": "muted", "off": True, "drop": True, "aria": aria})
-    for token in masked() if said else []:
-        found.append({"key": f"mask {token}", "sign": "without", "label": said[token], "name": "", "off": True,
-                      "drop": True, "aria": f"without the word {said[token]}: let it count again"})  # fmt: skip
     return found
 
 
-def draw(bank: MemoryBank, key: str, to_recall: bool = False, text: str = "") -> None:
+def _masked_chip(token: int, word: str) -> dict[str, Any]:
+    return {"key": f"mask {token}", "sign": "without", "label": word, "name": "", "off": True, "drop": True,
+            "aria": f"without the word {word}: let it count again"}  # fmt: skip
+
+
+def signed(weight: float) -> str:
+    """+1.5, −2, 0"""
+    return f"{'+' if weight > 0 else '−' if weight < 0 else ''}{abs(weight):g}"
+
+
+def to_compose(words: bool) -> None:
+    """Go on mixing; words: with what is asked on Recall."""
+    if words:
+        st.session_state["compose_text"] = st.session_state["recall_text"]
+    link.go("compose")
+
+
+def draw(bank: MemoryBank, key: str, on_recall: bool = False, text: str = "") -> None:
     """The tray, where something lies in it. text: the query whose words may be masked."""
     known(bank)
     shown = chips(bank, text)
     if not shown:
         return
     with st.container(horizontal=True, vertical_alignment="center", key=f"{key}_row"):
-        data = {"before": "to compose" if to_recall else "with", "chips": shown, "after": "", "latent": None}
+        data = {"before": "with" if on_recall else "to compose", "chips": shown, "after": "", "latent": None}
         with st.container(width="stretch"):
             components.draw("chips", key, data, latent=remove)
-        if to_recall:
-            st.button("Recall with these", icon=":material/manage_search:", on_click=link.go, args=("recall",))
+        st.button("Open in Compose", icon=":material/tune:", on_click=to_compose, args=(on_recall,))
+        if not on_recall:
+            st.button("Ask with these on Recall", type="tertiary", on_click=link.go, args=("recall",))
         st.button("Clear", on_click=clear, key=f"{key}_clear")

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import re
 from dataclasses import asdict, replace
 from typing import Any
 
 from core.bank import MemoryBank
-from core.cli.shared import Commands, Result, asked_for, drawn, positive, short, similarity
+from core.cli.shared import Commands, Result, asked_for, drawn, known_conversation, positive, short, similarity
 from core.demo import open_demo
 from core.encoding.engines import Engine, presets
-from core.errors import CoreError
 from core.readers import FORMATS
-from core.types import MODES, Explanation, Hits, ImportReport, Memory, Term
+from core.types import MODES, Explanation, Hits, ImportReport, Memory
 
 
 def register(commands: Commands) -> None:
@@ -29,11 +27,6 @@ def register(commands: Commands) -> None:
     sub.add_argument("--explain", action="store_true", help="the latents behind every hit, with their shares")
     sub.add_argument("--bring", metavar="ID", help="the smallest edits of one latent that bring this memory into the k")
     similarity(sub)
-
-    sub = commands.add("compose", _compose, "Ask in latents: +15 -5, or with weights 15:2 5:-0.5.")
-    sub.add_argument("terms", nargs="+", type=_term, metavar="TERM")
-    sub.add_argument("--conversation", help="only memories of this conversation")
-    sub.add_argument("--k", type=positive, default=10, help="how many (default 10)")
 
     sub = commands.add("memory", _memory, "One memory and its strongest latents.")
     sub.add_argument("id")
@@ -69,7 +62,7 @@ def _import(a: argparse.Namespace) -> Result:
 def _search(a: argparse.Namespace) -> Result:
     bank = MemoryBank.open(a.bank, a.engine, create=False)
     query = replace(asked_for(a, a.text), conversation=a.conversation, k=a.k, lexical=a.mode == "lexical")
-    _known_conversation(bank, a.conversation)
+    known_conversation(bank, a.conversation)
     hits = bank.search(query)
     top = hits.top(a.mode)
     memories = bank.memories(hits.ids[i] for i in top)
@@ -100,27 +93,6 @@ def _search(a: argparse.Namespace) -> Result:
         lines.append(f"{a.bring} would be {flip['rank']}. with latent {term['latent']} at {term['weight']:+.2f}")
     lines.append(f"encoded in {hits.encode_ms:.0f} ms, ranked {hits.n_candidates:,} memories in {hits.rank_ms:.1f} ms")
     return result, lines
-
-
-def _compose(a: argparse.Namespace) -> Result:
-    bank = MemoryBank.open(a.bank, a.engine, create=False)
-    _known_conversation(bank, a.conversation)
-    hits = bank.compose(a.terms, a.k, a.conversation)
-    top = hits.top("sparse")
-    memories = bank.memories(hits.ids[i] for i in top)
-    result = {
-        "terms": [asdict(term) for term in a.terms],
-        "hits": [
-            {"id": hits.ids[i], "text": memories[hits.ids[i]].text, "score": round(float(hits.scores["sparse"][i]), 6)}
-            for i in top
-        ],
-        "provenance": bank.provenance(hits.query),
-    }
-    lines = [
-        f"{place:3}  {hits.scores['sparse'][i]:8.3f}  {hits.ids[i]}  {short(memories[hits.ids[i]].text)}"
-        for place, i in enumerate(top, 1)
-    ]
-    return result, lines or [f"No memory in {bank.name} scores above 0 for these latents."]
 
 
 def _memory(a: argparse.Namespace) -> Result:
@@ -194,18 +166,3 @@ def _hit(hits: Hits, i: int, memory: Memory, explanation: Explanation | None) ->
     if explanation is not None:
         row["shares"] = [asdict(share) for share in explanation.shares]
     return row
-
-
-def _known_conversation(bank: MemoryBank, conversation: str | None) -> None:
-    names = [name for name, _ in bank.conversations()]
-    if conversation is not None and conversation not in names:
-        known = f"It has {', '.join(names[:8])}{' …' if len(names) > 8 else ''}." if names else "It has none."
-        raise CoreError(f"{bank.name} has no conversation “{conversation}”. {known}")
-
-
-def _term(text: str) -> Term:
-    """“+15”, “-5” or “5:-0.5”: a latent, and how much of it."""
-    match = re.fullmatch(r"(?:([+-])(\d+)|(\d+):([+-]?\d+(?:\.\d+)?))", text)
-    if not match:
-        raise argparse.ArgumentTypeError(f"“{text}” is no term: write +15, -5 or 5:-0.5")
-    return Term(int(match[2]), 1.0 if match[1] == "+" else -1.0) if match[2] else Term(int(match[3]), float(match[4]))

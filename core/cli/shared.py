@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable, Generator
 from typing import Any, TypeVar
 
+from core.bank import MemoryBank
+from core.errors import CoreError
 from core.retrieval.fusion import FUSIONS
 from core.retrieval.similarity import WEIGHTINGS
 from core.types import Progress, Query
@@ -84,6 +86,14 @@ def drawn(task: Generator[Progress, None, T]) -> T:
                 end="" if sys.stderr.isatty() else "\n",
                 file=sys.stderr,
             )
+
+
+def known_conversation(bank: MemoryBank, conversation: str | None) -> None:
+    """Refuse a conversation that the bank does not have, and say which it has."""
+    names = [name for name, _ in bank.conversations()]
+    if conversation is not None and conversation not in names:
+        known = f"It has {', '.join(names[:8])}{' …' if len(names) > 8 else ''}." if names else "It has none."
+        raise CoreError(f"{bank.name} has no conversation “{conversation}”. {known}")
 
 
 def short(text: str, width: int = 100) -> str:

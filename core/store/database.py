@@ -164,15 +164,15 @@ def _migrate(cursor: duckdb.DuckDBPyConnection, path: Path) -> None:
     tables = {row[0] for row in cursor.execute("select table_name from duckdb_tables()").fetchall()}
     if tables and "schema_migrations" not in tables:
         raise CoreError(f"{path} is a DuckDB file of another program, not a bank. It was left as it is.")
-    done = 0
+    done: set[int] = set()
     if tables:
-        done = cursor.execute("select coalesce(max(number), 0) from schema_migrations").fetchall()[0][0]
-    if done > max(steps):
+        done = {row[0] for row in cursor.execute("select number from schema_migrations").fetchall()}
+    if max(done, default=0) > max(steps):
         raise CoreError(
-            f"The bank {path.name} was written by a newer Mnemoscope (schema {done}, this one knows {max(steps)}). "
-            "Update Mnemoscope; the bank was not changed."
+            f"The bank {path.name} was written by a newer Mnemoscope (schema {max(done)}, this one knows "
+            f"{max(steps)}). Update Mnemoscope; the bank was not changed."
         )
-    for number in sorted(n for n in steps if n > done):
+    for number in sorted(steps.keys() - done):
         cursor.begin()
         cursor.execute("create table if not exists schema_migrations (number integer primary key, applied timestamp)")
         cursor.execute(steps[number].read_text(encoding="utf-8"))

@@ -29,7 +29,7 @@ def test_from_recall_to_a_latent_and_back_with_it(server: Server, page: Page) ->
     expect(page.locator("tr.chosen")).not_to_contain_text("mine", timeout=20_000)
     page.locator(".st-key-latent_plus button").first.click()
     page.wait_for_url("**terms=**")
-    page.get_by_role("button", name="Recall with these").click()
+    page.get_by_role("button", name="Ask with these on Recall").click()
     page.wait_for_url("**/recall?**")
     assert asked(page)["terms"] == f"{chosen}:1"
     page.locator(".chip", has_text="×").click()

@@ -48,7 +48,7 @@ def test_the_command(
     monkeypatch.setattr("core.bank.Engine.named", lambda name: FakeEncoder())
     assert main(["compose", f"+{latent_of('frozen')}", f"{latent_of('pizza')}:-0.5", "--bank", bank, "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
-    assert set(found) == {"terms", "hits", "provenance"}
+    assert set(found) == {"text", "terms", "hits", "provenance"}
     assert [(hit["id"], hit["score"]) for hit in found["hits"]] == [("m0", 6.0), ("m2", 3.5)]
     assert main(["compose", f"-{latent_of('frozen')}", "--bank", bank]) == 0
     assert "No memory in test scores above 0" in capsys.readouterr().out

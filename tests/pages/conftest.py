@@ -149,6 +149,8 @@ COMPONENT_KEYS = {
     *(f"atlas_axis_{codes}_{axis}" for codes in ("dense", "sparse", "combined") for axis in range(3)),
     "sep_helped", "sep_confused", "overlap_shared",
     "overlap_only_a", "overlap_only_b", "overlap_core", "overlap_unique",
+    "compose_mixer", "compose_hits", "compose_muted", "compose_words", "compose_liked",
+    "compose_disliked", "compose_add",
 }  # fmt: skip
 
 

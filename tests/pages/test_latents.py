@@ -232,7 +232,7 @@ def test_a_bookmark_keeps_its_note(show: Show, bank: Make) -> None:
     assert made.latents.bookmarks() == {}
 
 
-def test_the_tray_goes_to_recall(show: Show, bank: Make) -> None:
+def test_the_tray_goes_to_compose_and_to_recall(show: Show, bank: Make) -> None:
     bank("mine", *TEXTS, fox="foxes", snow="winter")
     page = show("latents", bank="mine", latent=str(FOX))
     page.at.button(key="latent_plus").click()
@@ -243,7 +243,11 @@ def test_the_tray_goes_to_recall(show: Show, bank: Make) -> None:
     page.run()
     assert [(c["sign"], c["label"]) for c in chips(page, "latents_tray")] == [("+2", "foxes"), ("muted", "foxes")]
     assert page.address["terms"] == f"{FOX}:2"
-    page.button("Recall with these").click()
+    page.button("Open in Compose").click()
+    page.run()
+    assert page.at.title[0].value == "What comes back for a mixture of latents?"
+    assert [row["label"] for row in page.component("mixer")["rows"]] == ["foxes"]
+    page.at.button(key="compose_recall").click()
     page.run()
     assert page.at.title[0].value == "Which memories come back, and why?"
     assert chips(page, "recall_tray")[0]["aria"] == f"+2 “foxes” (latent {FOX}): take it out"

@@ -8,6 +8,7 @@ import pytest
 from core import DEMO_QUERY, Memory, MemoryBank
 from tests.fakes import FakeEncoder, latent_of
 from tests.pages.conftest import HOSTILE, Shown
+from ui import marks
 
 Show = Callable[..., Shown]
 Make = Callable[..., MemoryBank]
@@ -173,3 +174,50 @@ def test_export_and_python_are_offered(show: Show) -> None:
     labels = [b.label for b in page.at.get("download_button")]
     assert labels == ["CSV", "Parquet", "JSON"] * 2
     assert any("bank.explain(query, 'demo/D2:2')" in c.value for c in page.at.code)
+
+
+# --- marks ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_hit_is_marked_shown_and_unmarked(show: Show, make_named: Make) -> None:
+    bank = make_named("mine", "the fox sleeps", "a fox and snow")
+    page = show("recall", bank="mine", recall_text="fox snow", memory="m1")
+    page.at.button(key="mark_right").click()
+    page.run()
+    assert [(m.text, m.memory, m.right) for m in bank.marks.all()] == [("fox snow", "m1", True)]
+    rows = {row["id"]: row for row in page.component("hits")["columns"][1]["rows"]}
+    assert (rows["m1"]["mark"], rows["m0"]["mark"]) == ("right", None)
+    assert ", marked right: " in rows["m1"]["aria"]
+    assert page.at.button(key="mark_right").label == "Marked right"
+    assert "export_marks_csv" in [b.key for b in page.at.get("download_button")]
+    page.at.button(key="mark_wrong").click()
+    page.run()
+    assert [m.right for m in bank.marks.all()] == [False]
+    page.at.button(key="mark_wrong").click()
+    page.run()
+    assert bank.marks.all() == []
+    assert all(row["mark"] is None for row in page.component("hits")["columns"][1]["rows"])
+
+
+def test_marks_lead_to_compose(show: Show, make_named: Make) -> None:
+    bank = make_named("mine", "the fox sleeps", "a fox and snow")
+    bank.marks.mark("fox", "m0", True)
+    bank.marks.mark("fox", "m1", False)
+    page = show("recall", bank="mine", recall_text="fox")
+    page.button("Compose from 2 marks").click()
+    page.run()
+    assert page.address == {"bank": "mine", "compose_text": "fox", "liked": '["m0"]', "disliked": '["m1"]'}
+
+
+def test_latents_alone_ask_nothing_that_could_be_right(show: Show, make_named: Make) -> None:
+    make_named("mine", "the fox sleeps")
+    page = show("recall", bank="mine", recall_text="", terms=f"{latent_of('fox')}:1")
+    assert page.has_component("why")
+    assert not [b for b in page.at.button if b.key in ("mark_right", "mark_wrong")]
+
+
+def test_marks_are_exported_with_their_words(make_named: Make) -> None:
+    bank = make_named("mine", Memory("m0", "the fox sleeps", conversation="c"))
+    bank.marks.mark("fox", "m0", False)
+    (row,) = marks.export_rows(bank)
+    assert row | {"query": "fox", "memory": "m0", "conversation": "c", "mark": "wrong", "text": "the fox sleeps"} == row

@@ -12,7 +12,7 @@ import streamlit as st
 from core import Health, MemoryBank
 from core.types import Context, Label, LatentInfo
 from tests.fakes import latent_of
-from ui import charts, dictionary, health, labels, passages, tray
+from ui import charts, dictionary, health, labels, link, passages, tray
 
 Make = Callable[..., MemoryBank]
 
@@ -139,6 +139,10 @@ def test_the_tray_adds_mutes_and_removes(monkeypatch: pytest.MonkeyPatch, make_b
     assert tray.terms() == [(7, 3), (3, -1)]
     tray.add(3, 1)
     assert tray.terms() == [(7, 3)]
+    tray.weigh(9, 0)
+    tray.weigh(9, 0)
+    assert tray.terms() == [(7, 3), (9, 0)]
+    tray.remove("term 9")
     tray.mute(5)
     tray.mute(6)
     tray.mute(5)
@@ -154,6 +158,19 @@ def test_the_tray_adds_mutes_and_removes(monkeypatch: pytest.MonkeyPatch, make_b
     terms, muted = tray.known(bank)
     assert [term.latent for term in terms] == [latent_of("fox")]
     assert muted == ()
+    tray.weigh(8, 0)
+    assert [term.latent for term in tray.known(bank)[0]] == [latent_of("fox")], "at 0 nothing is asked"
+    assert [(c["sign"], c.get("off", False)) for c in tray.chips(bank)] == [("+1", False), ("0", True)]
+
+
+def test_too_many_latents_are_a_sentence_and_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    state: dict[str, object] = {"terms": [(i, 1.0) for i in range(link.MOST_TERMS)]}
+    monkeypatch.setattr(st, "session_state", state)
+    tray.add(99, 1)
+    assert (len(tray.terms()), 99 in dict(tray.terms())) == (50, False)
+    assert state["_problem"] == "A query takes at most 50 latents: latent 99 was not added."
+    tray.add(3, 1)
+    assert dict(tray.terms())[3] == 2
 
 
 def test_health_speaks_where_training_disagrees() -> None:

@@ -4,7 +4,7 @@ export default function ({ parentElement, data, setTriggerValue }) {
   const chip = (one) =>
     el("button", {
       type: "button", class: one.off ? "chip off" : "chip", "data-at": `chip ${one.key ?? one.latent}`,
-      "aria-pressed": one.drop ? null : String(one.latent === data.latent), "aria-label": one.aria, title: one.aria,
+      "aria-pressed": one.drop ? null : String(one.pressed ?? one.latent === data.latent), "aria-label": one.aria, title: one.aria,
       onclick: () => setTriggerValue("latent", one.key ?? (one.latent === data.latent ? -1 : one.latent)),
     }, piece(one.off ? "quiet" : one.minus ? "minus" : "plus", one.sign, "b"),
       ...(one.label ? [piece("word", one.label), piece("small quiet", one.name)] : [piece("quiet", one.name), piece("word", one.word)]),

@@ -34,3 +34,8 @@ function spectrum(all, shared) {
 function tint(node, strength) {
   node.style.setProperty("--tint", `${Math.round(62 * Math.min(1, Math.max(0, strength)))}%`);
 }
+
+// What was said of a hit by hand.
+function mark(said) {
+  return said ? el("b", { class: `mark ${said}`, title: `marked ${said}` }, said === "right" ? "✓" : "✗") : null;
+}

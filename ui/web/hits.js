@@ -15,6 +15,7 @@ export default function ({ parentElement, data, setTriggerValue }) {
       el("span", { class: "line" },
         el("b", {}, row.rank),
         row.move ? el("span", { class: "move quiet", title: row.moved }, row.move) : null,
+        mark(row.mark),
         el("span", { class: "id quiet" }, row.id),
         row.split ? split(row.split) : null,
         row.score ? el("span", { class: "score" }, row.score) : null),

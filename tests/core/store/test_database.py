@@ -106,6 +106,21 @@ def test_later_migrations_are_applied_to_an_older_bank(
         assert cursor.execute("select name from engines").fetchall() == [("kept",)]
 
 
+def test_a_migration_with_a_smaller_number_is_not_left_out(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two lines of work number their files apart; whichever a bank saw first, it gets the other's too."""
+    with database.write() as cursor:
+        cursor.execute("insert into schema_migrations values (9002, current_timestamp)")
+    steps = tmp_path / "steps"
+    steps.mkdir()
+    for name, step in (("9001_late.sql", "create table late (x integer)"), ("9002_there.sql", "select 1")):
+        (steps / name).write_text(step)
+    monkeypatch.setattr(opening, "MIGRATIONS", steps)
+    with Database(database.path).work() as cursor:
+        assert cursor.execute("select count(*) from late").fetchall() == [(0,)]
+
+
 def test_a_migration_that_fails_leaves_no_half_of_it(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
