@@ -21,6 +21,9 @@ SHOTS = {
     "memory": "/memory?memory=demo/D2:3",
     "latents": "/latents?latent=9843",
     "microscope": "/latents?latents_view=pair",
+    "overlap": "/overlap?overlap_by=session&overlap_threshold=90",
+    "overlap-memories": "/overlap?overlap_threshold=50",
+    "separability": "/separability?sep_source=demo&sep_case=sep-001",
     "library": "/library",
 }
 BROWSER = shutil.which("chromium") or "chromium"
