@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from core.analysis.contrast import Contrast, contrast
+from core.analysis.latents import by_memory
 from core.errors import CoreError
 from core.store import maps as stored
 
@@ -74,7 +75,9 @@ class Groups:
             raise CoreError(f"The two groups share {count}: a contrast needs groups that have none in common.")
         if not len(mine) or not len(rest):
             raise CoreError("A contrast needs two groups with at least one encoded memory each.")
-        return contrast(self._bank.index(), mine.astype(np.int32), rest.astype(np.int32))
+        index = self._bank.index()
+        tokens = np.diff(index.codes.token_indptr).astype(np.int32)
+        return contrast(by_memory(index), tokens, mine.astype(np.int32), rest.astype(np.int32))
 
 
 def condition(text: str) -> tuple[str, str]:

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.sparse import csr_array
 
+from core.analysis.contrast import Contrast, contrast
 from core.errors import CoreError
 from core.evaluation import faithfulness
-from core.evaluation.audit import Audit, audit
 from core.evaluation.comparison import Comparison, compare
 from core.evaluation.runner import EVALUATED, Outcome
 from core.retrieval.explain import shares_by_latent
@@ -28,8 +28,14 @@ if TYPE_CHECKING:
     from core.bank import MemoryBank
 
 QUESTIONS = "questions"
-SOURCES: dict[str, Callable[[MemoryBank], Sequence[Question]]] = {QUESTIONS: lambda bank: bank.questions()}
+MARKS = "marks"
+SOURCES: dict[str, Callable[[MemoryBank], Sequence[Question]]] = {
+    QUESTIONS: lambda bank: bank.questions(),
+    MARKS: lambda bank: bank.marks.as_questions(),
+}
 """Where questions with evidence come from."""
+ENOUGH_QUESTIONS = 5
+"""Questions that must fire a latent before it is asked whether it tells answered from missed ones."""
 AT_ONCE = 64
 """Questions encoded between two looks at the progress."""
 
@@ -192,8 +198,8 @@ class Runs:
         part = index.derived(f"dialogue {asked.conversation}", lambda: index.subset(asked.conversation))
         return part, replace(kept.settings, text=asked.text), bank.store_queries([asked.text])[asked.text]
 
-    def audit(self, run: str, mode: Mode) -> Audit:
-        """The latents that tell answered questions (group A) from missed ones (B), among those the questions fire."""
+    def audit(self, run: str, mode: Mode) -> Contrast:
+        """The latents that tell answered questions (group A) from missed ones (B), among those enough of them fire."""
         cases, bank = self.cases(run), self._bank
         codes = bank.store_queries([case.question.text for case in cases])
         parts = [codes[case.question.text].latents for case in cases]
@@ -201,7 +207,12 @@ class Runs:
         flat = np.concatenate(parts)
         fires = csr_array((np.ones(len(flat), bool), flat, indptr), (len(cases), bank.index().codes.n_latents))
         missed = np.asarray([is_missed(case, mode) for case in cases])
-        return audit(fires, ~missed, missed)
+        if missed.all() or not missed.any():
+            became = "missed" if missed.all() else "answered"
+            raise CoreError(f"{mode.capitalize()} {became} every question of this run.")
+        tokens = np.asarray([len(codes[case.question.text].token_start) for case in cases], np.int32)
+        answered, lost = (np.flatnonzero(side).astype(np.int32) for side in (~missed, missed))
+        return contrast(fires, tokens, answered, lost, ENOUGH_QUESTIONS)
 
     # --- faithfulness -------------------------------------------------------------------------------------------------
 

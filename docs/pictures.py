@@ -25,6 +25,9 @@ SHOTS = {
     "atlas": "/atlas?atlas_field=category&atlas_value=Strong+Emotional&atlas_against=Routine",
     "atlas-beside": "/atlas?atlas_view=beside&atlas_colour=session&atlas_field=session&atlas_value=session_5",
     "timeline": "/timeline?latent=8975",
+    "overlap": "/overlap?overlap_by=session&overlap_threshold=90",
+    "overlap-memories": "/overlap?overlap_threshold=50",
+    "separability": "/separability?sep_source=demo&sep_case=sep-001",
     "library": "/library",
 }
 HEIGHT = 1000

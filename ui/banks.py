@@ -15,6 +15,7 @@ from core import (
     Agreement,
     Case,
     Codes,
+    Contrast,
     CoreError,
     Engine,
     Explanation,
@@ -33,7 +34,6 @@ from core import (
     data_folder,
     open_demo,
 )
-from core.evaluation.audit import Audit
 from core.evaluation.comparison import Comparison
 from core.evaluation.runner import Outcome
 from core.runs import Confusion
@@ -357,12 +357,12 @@ def _run_comparison(path: str, before: str, after: str, _bank: MemoryBank) -> Co
     return _bank.runs.compare(before, after)
 
 
-def run_audit(bank: MemoryBank, run: str, mode: Mode) -> Audit:
+def run_audit(bank: MemoryBank, run: str, mode: Mode) -> Contrast:
     return _run_audit(str(bank.path), bank.version, run, mode, bank)
 
 
 @st.cache_data(max_entries=32, show_spinner="Counting which questions fire which latents")
-def _run_audit(path: str, version: int, run: str, mode: Mode, _bank: MemoryBank) -> Audit:
+def _run_audit(path: str, version: int, run: str, mode: Mode, _bank: MemoryBank) -> Contrast:
     return _bank.runs.audit(run, mode)
 
 

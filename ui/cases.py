@@ -40,7 +40,10 @@ def told() -> None:
     """What became of an uploaded file, line by line."""
     if found := st.session_state.pop("_sep_told", None):
         n, name, refused = found
-        st.success(f"{n:,} cases of {parts.plain(name)} are kept in this bank.", icon=":material/check_circle:")
+        st.success(
+            f"{n:,} case{'' if n == 1 else 's'} of {parts.plain(name)} kept in this bank.",
+            icon=":material/check_circle:",
+        )
         for sentence in refused[:5]:
             st.warning(parts.plain(sentence), icon=":material/report:")
         if len(refused) > 5:

@@ -11,13 +11,18 @@ from typing import Any
 import streamlit as st
 
 from core import WEIGHTINGS, CoreError, MemoryBank, Query
-from core.runs import QUESTIONS, Run
+from core.runs import MARKS, QUESTIONS, Run
 from ui import asking, banks, imports, link, parts, sidebar
 from ui.jobs import Job, duration
 
 DEMO, FILE = "the demo", "a file"
 """Data that is not in this bank."""
-DATA = {QUESTIONS: "this bank’s questions", DEMO: "the demo dialogue", FILE: "a LoCoMo or LongMemEval file"}
+DATA = {
+    QUESTIONS: "this bank’s questions",
+    MARKS: "hits marked as right",
+    DEMO: "the demo dialogue",
+    FILE: "a LoCoMo or LongMemEval file",
+}
 DEFAULTS = Query("")
 RUNNING, MUTING = "Asking the questions of ", "Muting explanations in "
 

@@ -8,14 +8,11 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from core import MemoryBank, Mode
-from core.evaluation.audit import LEAST, Audit
+from core import Contrast, CoreError, MemoryBank, Mode
 from core.evaluation.comparison import Change, Comparison
-from core.runs import Run
+from core.runs import ENOUGH_QUESTIONS, Run
 from ui import banks, charts_evaluation, evaluation, labels, link, misses, parts, results
 
-SURE = 0.05
-"""Expected share of chance findings among the latents that are called distinguishing."""
 AUDITED = 12
 """Latents of each side."""
 
@@ -165,18 +162,22 @@ def _interval(figure: Mapping[str, Any], digits: int) -> str:
 # --- latents of the misses --------------------------------------------------------------------------------------------
 
 
-def audit(bank: MemoryBank, run: Run, latent: int | None) -> Audit | None:
+def audit(bank: MemoryBank, run: Run, latent: int | None) -> Contrast | None:
     """Latents of the questions that tell answered from missed ones."""
     mode = misses.mode_select()
     if run.engine != bank.engine.fingerprint:
         st.write("This run was made with another engine, whose latents are not these.")
         return None
-    found = banks.run_audit(bank, run.id, mode)
-    sure = int((found.q <= SURE).sum())
+    try:
+        found = banks.run_audit(bank, run.id, mode)
+    except CoreError as all_alike:
+        st.write(parts.plain(f"{all_alike} There is nothing to tell apart."))
+        return None
+    sure = found.sure
     st.write(
         f"{found.n_a:,} questions were answered by {mode}, {found.n_b:,} missed. Of {len(found.latents):,} latents "
-        f"that at least {LEAST} questions fire, {sure or 'none'} tell{'s' if sure == 1 else ''} the two apart at a "
-        f"false discovery rate of 5\u202f%."
+        f"that at least {ENOUGH_QUESTIONS} questions fire, {sure or 'none'} tell{'s' if sure == 1 else ''} the two "
+        f"apart at a false discovery rate of 5\u202f%."
     )
     if not len(found.latents):
         return found
@@ -215,14 +216,13 @@ def audit(bank: MemoryBank, run: Run, latent: int | None) -> Audit | None:
     return found
 
 
-def _both_ends(found: Audit) -> list[int]:
+def _both_ends(found: Contrast) -> list[int]:
     """Positions of the surest latents of either side."""
-    n = len(found.latents)
-    first = [i for i in range(min(AUDITED, n)) if found.log_odds[i] > 0]
-    return first + [i for i in range(max(n - AUDITED, 0), n) if found.log_odds[i] < 0]
+    of_answered, of_missed = np.flatnonzero(found.log_odds > 0), np.flatnonzero(found.log_odds < 0)
+    return [int(i) for i in (*of_answered[:AUDITED], *of_missed[:AUDITED][::-1])]
 
 
-def audit_rows(found: Audit, at: Sequence[int], names: labels.Names) -> list[dict[str, Any]]:
+def audit_rows(found: Contrast, at: Sequence[int], names: labels.Names) -> list[dict[str, Any]]:
     rows = []
     for i in at:
         latent = int(found.latents[i])

@@ -1,4 +1,4 @@
-"""What sets one group of memories apart from another: latents that fire in one more often than in the other.
+"""What sets one group of texts apart from another: latents that fire in one more often than in the other.
 
 The estimate is the log-odds ratio with an informative Dirichlet prior, the idea that also names latents
 (core.analysis.labels); whether it is more than chance says Fisher's exact test, corrected for looking at every latent.
@@ -26,7 +26,7 @@ Z = 1.959964
 
 @dataclass(frozen=True, slots=True)
 class Contrast:
-    """c latents that fire in at least one memory of group A or B, those that set the groups apart most surely first.
+    """c latents that fire in enough texts of group A or B, those that set the groups apart most surely first.
 
     ``log_odds`` is natural; above 0 the latent belongs to A.
     """
@@ -35,7 +35,7 @@ class Contrast:
     n_b: int
     latents: Ints
     fires_a: Ints
-    """Memories of A that fire each."""
+    """Texts of A that fire each."""
     fires_b: Ints
     log_odds: Doubles
     low: Doubles
@@ -46,7 +46,7 @@ class Contrast:
     q: Doubles
     """The smallest false discovery rate at which the latent is still called distinguishing."""
     length_ratio: float
-    """Mean tokens of a memory of A over those of B: a longer text fires more latents."""
+    """Mean tokens of a text of A over those of B: a longer text fires more latents."""
 
     @property
     def sure(self) -> int:
@@ -59,18 +59,20 @@ class Contrast:
         return [int(i) for i in np.flatnonzero(wanted)[:k]]
 
 
-def contrast(index: Index, a: Ints, b: Ints) -> Contrast:
-    """Rows a of an index against rows b, every latent at once. The groups share no row and neither is empty."""
-    fires, m = by_memory(index), index.codes.n_latents
-    in_a, in_b = (np.bincount(fires[rows].indices, minlength=m) for rows in (a, b))
-    (latents,) = np.nonzero(in_a + in_b)
+def contrast(fires: csr_array, tokens: Ints, a: Ints, b: Ints, least: int = 1) -> Contrast:
+    """Rows a of some texts against rows b, every latent at once. The groups share no row and neither is empty.
+
+    fires: [n, m], an entry where a text (a row) fires a latent. tokens: int [n], of each text. least: texts that must
+    fire a latent before it is looked at.
+    """
+    in_a, in_b = (np.bincount(fires[rows].indices, minlength=fires.shape[1]) for rows in (a, b))
+    (latents,) = np.nonzero(in_a + in_b >= least)
     ya, yb = in_a[latents].astype(np.float64), in_b[latents].astype(np.float64)
     odds, error = log_odds(ya, len(a), yb, len(b))
     p = exact_p(ya, len(a), yb, len(b))
     q = adjusted(p)
     sureness = np.sign(odds) * np.maximum(np.abs(odds) - Z * error, 0)
     order = np.lexsort((latents, p, -np.abs(sureness), q > SURE))
-    tokens = np.diff(index.codes.token_indptr)
     return Contrast(
         len(a), len(b), latents[order].astype(np.int32), ya[order].astype(np.int32), yb[order].astype(np.int32),
         odds[order], (odds - Z * error)[order], (odds + Z * error)[order], p[order], q[order],

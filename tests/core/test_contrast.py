@@ -10,7 +10,9 @@ from scipy.stats import fisher_exact
 
 from core import CoreError, Memory, MemoryBank
 from core.__main__ import main
-from core.analysis.contrast import contrast, exact_p, log_odds
+from core.analysis.contrast import Contrast, contrast, exact_p, log_odds
+from core.analysis.latents import by_memory
+from core.retrieval.index import Index
 from tests.fakes import latent_of
 from tests.handmade import codes, index_of, random_codes
 
@@ -34,11 +36,22 @@ def test_p_is_fisher_s_with_the_smaller_tail_doubled() -> None:
         assert found[i] == pytest.approx(min(1, 2 * min(tails)))
 
 
+def told_apart(index: Index, a: np.ndarray, b: np.ndarray) -> Contrast:
+    return contrast(by_memory(index), np.diff(index.codes.token_indptr), a, b)
+
+
+def test_a_latent_that_hardly_anybody_fires_is_not_looked_at() -> None:
+    index = index_of(codes([{0: (1, 1), 1: (1, 1)}, {0: (1, 1)}, {0: (1, 1), 2: (1, 1)}, {}]))
+    a, b = np.arange(2, dtype=np.int32), np.arange(2, 4, dtype=np.int32)
+    found = contrast(by_memory(index), np.ones(4, np.int32), a, b, least=2)
+    assert found.latents.tolist() == [0]
+
+
 def test_a_latent_of_one_group_stands_first_and_swapping_turns_the_signs() -> None:
     rows = [{0: (1, 1), 1: (1, 1)}] * 20 + [{1: (1, 1), 2: (1, 1)}] * 20 + [{3: (1, 1)}]
     index = index_of(codes(rows))
     a, b = np.arange(20, dtype=np.int32), np.arange(20, 40, dtype=np.int32)
-    found, turned = contrast(index, a, b), contrast(index, b, a)
+    found, turned = told_apart(index, a, b), told_apart(index, b, a)
     assert found.latents.tolist() == [0, 2, 1], "latent 3 fires in neither group, latent 1 in both alike"
     assert (found.fires_a.tolist(), found.fires_b.tolist()) == ([20, 0, 20], [0, 20, 20])
     assert found.top(5, +1) == [0]
@@ -56,7 +69,7 @@ def test_groups_drawn_by_chance_are_not_told_apart(size: int) -> None:
     index, rng, found, uncorrected = index_of(random_codes(150, 300, 0)), np.random.default_rng(1), 0, 0
     for _ in range(40):
         order = rng.permutation(150).astype(np.int32)
-        one = contrast(index, order[:size], order[size:])
+        one = told_apart(index, order[:size], order[size:])
         found += one.sure > 0
         uncorrected += bool((one.p < 0.05).any())
     assert found <= 5
@@ -65,7 +78,7 @@ def test_groups_drawn_by_chance_are_not_told_apart(size: int) -> None:
 
 def test_the_length_ratio_is_of_tokens() -> None:
     index = index_of(codes([{0: (1, 1)}] * 3, tokens=[4, 8, 3]))
-    assert contrast(index, np.array([0, 1], np.int32), np.array([2], np.int32)).length_ratio == pytest.approx(2.0)
+    assert told_apart(index, np.array([0, 1], np.int32), np.array([2], np.int32)).length_ratio == pytest.approx(2.0)
 
 
 def kinds(make_bank: Make) -> MemoryBank:

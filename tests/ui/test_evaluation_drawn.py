@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from core import Query
-from core.evaluation.audit import Audit
+from core.analysis.contrast import Contrast
 from core.evaluation.comparison import compare
 from core.runs import Confusion, Run
 from tests.core.evaluation.cases import case
@@ -139,11 +139,15 @@ def test_muting_as_a_table() -> None:
     assert explaining["fired by"] == "10\u202f%"
 
 
-def test_both_ends_of_an_audit() -> None:
+def test_both_sides_of_an_audit() -> None:
+    """Twelve of each side, the surest outermost; the order given is that of sureness, signs mixed."""
     n = 40
-    odds = np.linspace(2, -2, n)
-    found = Audit(10, 5, np.arange(n), np.full(n, 5), np.full(n, 1), odds, odds - 1, odds + 1, np.full(n, 0.5))
+    odds = np.asarray([2 - i / 20 if i % 2 == 0 else i / 20 - 2 for i in range(n)])
+    found = Contrast(
+        10, 5, np.arange(n, dtype=np.int32), np.full(n, 5, np.int32), np.full(n, 1, np.int32), odds, odds - 1, odds + 1,
+        np.full(n, 0.5), np.full(n, 0.5), 1.0,
+    )  # fmt: skip
     at = proofs._both_ends(found)
-    assert at == [*range(12), *range(28, 40)]
+    assert at == [*range(0, 24, 2), *range(23, 0, -2)]
     (row,) = proofs.audit_rows(found, at[:1], {})
     assert (row["answered"], row["missed"], row["label"], row["trust"]) == (0.5, 0.2, "", None)

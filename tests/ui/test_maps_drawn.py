@@ -11,6 +11,7 @@ import pytest
 
 from core import Memory, MemoryBank
 from core.analysis.contrast import contrast
+from core.analysis.latents import by_memory
 from tests.fakes import latent_of
 from tests.handmade import codes, index_of
 from ui import charts_contrast, charts_map, charts_timeline, pictures
@@ -103,7 +104,9 @@ def test_three_dimensions() -> None:
 
 def test_a_forest_of_log_odds() -> None:
     index = index_of(codes([{0: (1, 1)}] * 20 + [{1: (1, 1)}] * 20))
-    found = contrast(index, np.arange(20, dtype=np.int32), np.arange(20, 40, dtype=np.int32))
+    found = contrast(
+        by_memory(index), np.ones(40, np.int32), np.arange(20, dtype=np.int32), np.arange(20, 40, dtype=np.int32)
+    )
     figure = charts_contrast.forest(found, [0, 1], {0: "<i>milk</i>"}, ("a & b", "rest"), 1, False, "demo")
     bars = figure.data[0]
     assert bars.customdata[:, 0].tolist() == [0, 1]

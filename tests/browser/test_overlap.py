@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser.conftest import Server, opened
+from tests.browser.test_recall import asked
+
+
+def middle(page: Page, across: float, down: float) -> tuple[float, float]:
+    """A place in the heatmap's square, by share of its width and height."""
+    page.locator(".js-plotly-plot .cbaxis").first.wait_for(state="attached", timeout=60_000)
+    page.wait_for_timeout(1500)
+    box = page.evaluate(
+        """() => { const l = document.querySelector('.js-plotly-plot')._fullLayout;
+                   const r = document.querySelector('.js-plotly-plot').getBoundingClientRect();
+                   return [r.x + l.xaxis2._offset, r.y + l.yaxis2._offset, l.xaxis2._length, l.yaxis2._length]; }"""
+    )
+    return box[0] + across * box[2], box[1] + down * box[3]
+
+
+def test_a_cell_says_its_memories_and_opens_their_pair(server: Server, page: Page) -> None:
+    page.goto(f"{server.url}/overlap?overlap_threshold=50")
+    x, y = middle(page, 0.3, 0.7)
+    page.mouse.move(x - 4, y - 4)
+    page.mouse.move(x, y)
+    expect(page.locator(".hoverlayer").first).to_contain_text("Jaccard: ")
+    said = page.locator(".hoverlayer").first.text_content() or ""
+    page.mouse.click(x, y)
+    page.wait_for_url("**overlap_a=**")
+    link = asked(page)
+    assert link["overlap_a"] in said
+    assert link["overlap_b"] in said
+    page.locator("tbody tr").first.get_by_text("open", exact=True).click()
+    page.wait_for_url("**/latents?**")
+
+
+def test_categories_lead_to_their_memories_and_the_microscope(server: Server, page: Page) -> None:
+    page.goto(f"{server.url}/overlap?overlap_by=category")
+    x, y = middle(page, 0.5, 0.15)
+    page.mouse.click(x, y)
+    page.wait_for_url("**overlap_a=**")
+    page.get_by_role("button", name="Compare their 80 memories").click()
+    page.wait_for_url("**overlap_zoom=category**")
+    expect(page.get_by_role("button", name="Back to all")).to_be_visible()
+    page.locator(".st-key-overlap_clash_0 button").click()
+    page.wait_for_url("**latents_view=pair**")
+
+
+def test_it_fits_its_window(server: Server, browser: Browser) -> None:
+    for width, scheme in ((1440, "dark"), (900, "light")):
+        with opened(browser, width, scheme) as window:
+            window.goto(f"{server.url}/overlap?overlap_by=session")
+            window.locator(".js-plotly-plot .cbaxis").first.wait_for(state="attached", timeout=60_000)
+            assert window.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
