@@ -10,7 +10,7 @@ from scipy.stats import fisher_exact
 
 from core import CoreError, Memory, MemoryBank
 from core.__main__ import main
-from core.analysis.contrast import contrast, exact_p, log_odds
+from core.analysis.contrast import contrast, log_odds, two_sided_p
 from tests.fakes import latent_of
 from tests.handmade import codes, index_of, random_codes
 
@@ -27,11 +27,20 @@ def test_log_odds_by_hand() -> None:
 
 def test_p_is_fisher_s_with_the_smaller_tail_doubled() -> None:
     ya, yb = np.array([3.0, 0.0, 4.0]), np.array([1.0, 5.0, 0.0])
-    found = exact_p(ya, 4, yb, 5)
+    found = two_sided_p(ya, 4, yb, 5)
     for i in range(3):
         table = [[ya[i], 4 - ya[i]], [yb[i], 5 - yb[i]]]
         tails = [fisher_exact(table, alternative=side).pvalue for side in ("less", "greater")]
         assert found[i] == pytest.approx(min(1, 2 * min(tails)))
+
+
+def test_p_of_large_counts_is_the_normal_limit_of_the_exact_one() -> None:
+    ya, yb = np.array([300.0, 330, 360, 420, 300]), np.full(5, 600.0)
+    found = two_sided_p(ya, 1000, yb, 2000)
+    for i in range(5):
+        table = [[ya[i], 1000 - ya[i]], [yb[i], 2000 - yb[i]]]
+        exact = min(1, 2 * min(fisher_exact(table, alternative=side).pvalue for side in ("less", "greater")))
+        assert math.log10(found[i]) == pytest.approx(math.log10(exact), abs=0.15), ya[i]
 
 
 def test_a_latent_of_one_group_stands_first_and_swapping_turns_the_signs() -> None:
