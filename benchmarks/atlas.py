@@ -8,6 +8,7 @@ python benchmarks/atlas.py [n]      default 100000
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
 import time
@@ -60,9 +61,10 @@ def crossed(known: Codes, n: int, seed: int) -> Codes:
 
 
 def timed(what: str, task: Callable[[], T]) -> T:
-    started = time.perf_counter()
+    started, worked = time.perf_counter(), time.process_time()
     found = task()
-    print(f"  {what:58} {time.perf_counter() - started:8.2f} s", flush=True)
+    passed, worked = time.perf_counter() - started, time.process_time() - worked
+    print(f"  {what:58} {passed:8.2f} s  {worked:8.2f} s", flush=True)
     return found
 
 
@@ -75,6 +77,9 @@ def main() -> None:
     names = [f"m{i:07}" for i in range(n)]
     index = Index.build(names, names, [""] * n, [""] * n, codes, demo.engine.fingerprint, 1)
     print(f"{n:,} memories × {len(codes.latents) / n:.0f} latents of {codes.n_latents:,}, {codes.d} dense numbers")
+    print(
+        f"load {os.getloadavg()[0]:.1f}; seconds that passed, and of the processor: other programs lengthen the first"
+    )
     with tempfile.TemporaryDirectory() as folder:
         bank = MemoryBank.open(Path(folder) / "large.duckdb", demo.engine)
         finish(bank.add(Reading([Memory(m, m, position=i) for i, m in enumerate(names)], [], []), encode=False))

@@ -74,7 +74,8 @@ def draw(page: frame.Body) -> None:
     first = next(iter(found.values()))
     atlas_panel.legend(bank, found, asked)
     atlas_form.select(columns)
-    atlas_panel.memory(bank)
+    alone = None if selected is None or len(selected.rows) > 1 else first.ids[selected.rows[0]]
+    atlas_panel.memory(bank, alone)
     for codes, one in found.items():
         page.export(f"{codes} map", lambda one=one: atlas.map_rows(bank, one, asked, selected))  # type: ignore[misc]
     if first.explained:

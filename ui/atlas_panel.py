@@ -24,7 +24,10 @@ def legend(bank: MemoryBank, found: Mapping[str, MemoryMap], asked: Asked) -> No
     if first.plan.dims == 3:
         parts.small("Drag to turn, scroll to come nearer. Select a group below; the lasso works in two dimensions.")
     else:
-        parts.small("Draw around points to select them, click one to read it, double-click to let go of all.")
+        parts.small(
+            "Draw around points to select them; with the hand of the figure's corner, click one to read it. "
+            "Double-click to let go of all."
+        )
     if first.plan.method == "umap":
         parts.small("Near points are near in the codes; distances between far groups, and the axes, mean little.")
         return
@@ -36,9 +39,9 @@ def legend(bank: MemoryBank, found: Mapping[str, MemoryMap], asked: Asked) -> No
             atlas.axes(bank, one)
 
 
-def memory(bank: MemoryBank) -> None:
-    """The chosen memory: its words and its strongest latents."""
-    chosen = st.session_state.get("memory")
+def memory(bank: MemoryBank, only: str | None = None) -> None:
+    """The chosen memory, or the only one selected: its words and its strongest latents."""
+    chosen = st.session_state.get("memory") or only
     found = banks.memories(bank, (chosen,)).get(chosen) if chosen else None
     codes = banks.codes(bank, (chosen,)).get(chosen) if chosen else None
     if found is None or codes is None:

@@ -39,7 +39,7 @@ def forest(
             x=odds,
             y=names,
             mode="markers",
-            customdata=np.column_stack([latents, share_a, share_b, low, high, found.q[at]]),
+            customdata=np.column_stack([latents, share_a, share_b, low, high, found.q[at]]).tolist(),
             error_x={"array": high - odds, "arrayminus": odds - low, "thickness": 1.6, "width": 3, "color": "#8A8A8A"},
             marker={
                 "size": 10, "color": colours,

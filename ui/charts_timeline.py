@@ -61,7 +61,8 @@ def heatmap(
 ) -> go.Figure:
     """Turns across, latents down, sessions as bands, and below how much each session resembles the one before.
 
-    ``customdata`` of each cell is (turn, latent): a heatmap itself tells no click, so unseen squares lie on it.
+    ``customdata`` of each cell is [turn, latent, activation], in lists: of a matrix, Streamlit tells a click as an
+    object. A heatmap itself tells no click, so unseen squares lie on it.
     texts: the words of each turn. memory: the chosen turn.
     """
     theme = "dark" if frame.dark else "light"
@@ -116,7 +117,7 @@ def _squares(figure: go.Figure, line: Timeline, drawn: Cells, labels: Sequence[s
         marker={"symbol": "square", "size": 14, "opacity": 0},
         selected={"marker": {"opacity": 0}},
         unselected={"marker": {"opacity": 0}},
-        customdata=np.column_stack([turn, line.latents[row], line.values[row, turn]]),
+        customdata=np.column_stack([turn, line.latents[row], line.values[row, turn]]).tolist(),
         text=told,
         hovertemplate="turn %{customdata[0]}, activation %{customdata[2]:.1f}<br>%{text}<extra></extra>",
         showlegend=False,

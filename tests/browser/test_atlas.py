@@ -45,12 +45,31 @@ def test_a_lasso_on_the_dense_map_selects_on_the_sparse_one(server: Server, page
         await_quiet(page, plot, 285 - n)
     expect(page.get_by_text("What sets the selection apart from all others?")).to_be_visible()
     with opened(browser) as other:
-        other.goto(page.url)
+        other.goto(page.url, wait_until="commit")
         other.get_by_text(f"{n:,} memories selected").wait_for(timeout=60_000)
         await_quiet(other, 1, 285 - n)
     page.get_by_role("button", name="Clear the selection").click()
     page.wait_for_url(re.compile("^(?!.*atlas_shape)"))
     expect(heading).to_have_count(0)
+
+
+def test_a_click_reads_a_memory(server: Server, page: Page) -> None:
+    page.goto(f"{server.url}/atlas")
+    plot = page.locator(".js-plotly-plot").first
+    plot.wait_for(timeout=60_000)
+    page.wait_for_timeout(1500)
+    plot.hover()
+    page.locator('[data-attr="dragmode"][data-val="pan"]').first.click()
+    at = page.evaluate(
+        """() => {
+            const plot = document.querySelector('.js-plotly-plot'), box = plot.getBoundingClientRect();
+            const t = plot._fullData[1], {xaxis, yaxis} = plot._fullLayout;
+            return [box.x + xaxis._offset + xaxis.d2p(t.x[3]), box.y + yaxis._offset + yaxis.d2p(t.y[3])];
+        }"""
+    )
+    page.mouse.click(*at)
+    page.wait_for_url("**memory=**")
+    expect(page.get_by_role("button", name="Open in Memory")).to_be_visible(timeout=20_000)
 
 
 def test_a_distinguishing_latent_goes_to_compose(server: Server, page: Page) -> None:
@@ -88,5 +107,5 @@ def test_a_cell_of_the_timeline_is_read(server: Server, page: Page) -> None:
     )
     page.mouse.click(*at)
     page.wait_for_url("**memory=**")
-    expect(page.get_by_role("button", name="Open in Memory")).to_be_visible()
-    expect(page.get_by_text(re.compile(r"^Enters at turn \d+"))).to_be_visible()
+    expect(page.get_by_role("button", name="Open in Memory")).to_be_visible(timeout=20_000)
+    expect(page.get_by_text(re.compile(r"^Enters at turn \d+"))).to_be_visible(timeout=20_000)

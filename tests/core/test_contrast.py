@@ -10,7 +10,7 @@ from scipy.stats import fisher_exact
 
 from core import CoreError, Memory, MemoryBank
 from core.__main__ import main
-from core.analysis.contrast import Contrast, contrast, exact_p, log_odds
+from core.analysis.contrast import Contrast, contrast, log_odds, two_sided_p
 from core.analysis.latents import by_memory
 from core.retrieval.index import Index
 from tests.fakes import latent_of
@@ -29,7 +29,7 @@ def test_log_odds_by_hand() -> None:
 
 def test_p_is_fisher_s_with_the_smaller_tail_doubled() -> None:
     ya, yb = np.array([3.0, 0.0, 4.0]), np.array([1.0, 5.0, 0.0])
-    found = exact_p(ya, 4, yb, 5)
+    found = two_sided_p(ya, 4, yb, 5)
     for i in range(3):
         table = [[ya[i], 4 - ya[i]], [yb[i], 5 - yb[i]]]
         tails = [fisher_exact(table, alternative=side).pvalue for side in ("less", "greater")]
@@ -45,6 +45,15 @@ def test_a_latent_that_hardly_anybody_fires_is_not_looked_at() -> None:
     a, b = np.arange(2, dtype=np.int32), np.arange(2, 4, dtype=np.int32)
     found = contrast(by_memory(index), np.ones(4, np.int32), a, b, least=2)
     assert found.latents.tolist() == [0]
+
+
+def test_p_of_large_counts_is_the_normal_limit_of_the_exact_one() -> None:
+    ya, yb = np.array([300.0, 330, 360, 420, 300]), np.full(5, 600.0)
+    found = two_sided_p(ya, 1000, yb, 2000)
+    for i in range(5):
+        table = [[ya[i], 1000 - ya[i]], [yb[i], 2000 - yb[i]]]
+        exact = min(1, 2 * min(fisher_exact(table, alternative=side).pvalue for side in ("less", "greater")))
+        assert math.log10(found[i]) == pytest.approx(math.log10(exact), abs=0.15), ya[i]
 
 
 def test_a_latent_of_one_group_stands_first_and_swapping_turns_the_signs() -> None:

@@ -20,6 +20,16 @@ def test_sparse_rows_are_unit_and_weighted_by_rarity() -> None:
     assert not found[2].any()
 
 
+def test_the_heaviest_in_blocks_are_those_of_each_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(projection, "_AT_ONCE", 6)
+    whole = projection.rows(index_of(random_codes(20, 60, 4)), "sparse")
+    found = projection.heaviest(whole, 5).sparse.toarray()
+    for row, kept in zip(whole.sparse.toarray(), found, strict=True):
+        best = np.argsort(-row)[:5]
+        expected = np.where(np.isin(np.arange(60), best), row, 0)
+        np.testing.assert_allclose(kept, expected / max(np.linalg.norm(expected), 1e-9), rtol=1e-5)
+
+
 def test_the_combined_cosine_is_the_mean_of_both() -> None:
     index = index_of(random_codes(9, 40, 0))
     both, dense, sparse = (projection.rows(index, kind) for kind in ("combined", "dense", "sparse"))
@@ -87,6 +97,14 @@ def test_nearest_is_the_slow_truth_across_blocks(monkeypatch: pytest.MonkeyPatch
     np.testing.assert_allclose(np.take_along_axis(whole, near, 1), cosines, atol=1e-6)
     few = next(projection.nearest(rows.take(slice(0, 3)), rows.take(slice(0, 4)), 6))
     assert few[0].shape == (3, 4)
+
+
+@pytest.mark.parametrize("n", [100, 64 * 40, 64 * 40 + 17])
+def test_the_largest_are_found_in_stretches(n: int) -> None:
+    values = np.random.default_rng(n).normal(size=(5, n)).astype(np.float32)
+    values[:, -1] = 9
+    found = projection._largest(values, 7)
+    np.testing.assert_array_equal(np.sort(found, 1), np.sort(np.argsort(-values, axis=1)[:, :7], 1))
 
 
 def test_between_by_hand() -> None:

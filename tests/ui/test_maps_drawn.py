@@ -109,7 +109,7 @@ def test_a_forest_of_log_odds() -> None:
     )
     figure = charts_contrast.forest(found, [0, 1], {0: "<i>milk</i>"}, ("a & b", "rest"), 1, False, "demo")
     bars = figure.data[0]
-    assert bars.customdata[:, 0].tolist() == [0, 1]
+    assert [row[0] for row in bars.customdata] == [0, 1]
     assert bars.y[0].startswith("&lt;i&gt;milk&lt;/i&gt;")
     assert bars.y[1].startswith("latent")
     assert list(bars.marker.color) == [PLUS, MINUS]
@@ -132,7 +132,7 @@ def test_cells_keep_the_strongest_of_a_bin(make_bank: Make) -> None:
     assert halves.strongest[0, :2].tolist() == [0, 2]
     figure = charts_timeline.heatmap(line, whole, {}, [t.text for t in turns], None, 2, FRAME)
     squares = next(t for t in figure.data if t.type == "scattergl")
-    assert squares.customdata[:, :2].tolist() == [[0, latent_of("fox")], [2, latent_of("fox")]]
+    assert [row[:2] for row in squares.customdata] == [[0, latent_of("fox")], [2, latent_of("fox")]]
     assert squares.marker.opacity == 0
     drift = [t for t in figure.data if t.type == "scatter"]
     assert [t.name for t in drift] == ["dense codes", "sparse codes"]
