@@ -1,4 +1,7 @@
-"""Remake the pictures in docs/pictures/ on the demo bank, light and dark: ``make pictures``."""
+"""Remake the pictures in docs/pictures/ on the demo bank, light and dark: ``make pictures``.
+
+``python docs/pictures.py evaluate`` remakes one.
+"""
 
 from __future__ import annotations
 
@@ -21,8 +24,11 @@ SHOTS = {
     "memory": "/memory?memory=demo/D2:3",
     "latents": "/latents?latent=9843",
     "microscope": "/latents?latents_view=pair",
+    "evaluate": "/evaluate",
     "library": "/library",
 }
+ASK = "from core import open_demo; from core.progress import finish; finish(open_demo().runs.run(name='as it comes'))"
+"""Evaluate shows a run, and the demo comes without one."""
 BROWSER = shutil.which("chromium") or "chromium"
 FLAGS = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
 
@@ -40,12 +46,15 @@ def settled(page: Page) -> None:
 
 
 def main() -> None:
+    wanted = sys.argv[1:] or list(SHOTS)
     OUT.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as data:
         port = free_port()
         environment = os.environ | {"MNEMOSCOPE_DATA": data}
         options = ["--server.port", str(port), "--server.headless", "true"]
         command = [sys.executable, "-m", "streamlit", "run", "app.py", *options]
+        if "evaluate" in wanted:
+            subprocess.run([sys.executable, "-c", ASK], cwd=ROOT, env=environment, check=True)
         server = subprocess.Popen(command, cwd=ROOT, env=environment)
         try:
             for _ in range(100):
@@ -61,8 +70,8 @@ def main() -> None:
                         viewport={"width": 1440, "height": 1000}, color_scheme=scheme, device_scale_factor=1
                     )
                     page = context.new_page()
-                    for name, address in SHOTS.items():
-                        page.goto(f"http://127.0.0.1:{port}{address}")
+                    for name in wanted:
+                        page.goto(f"http://127.0.0.1:{port}{SHOTS[name]}")
                         settled(page)
                         page.screenshot(path=OUT / f"{name}-{scheme}.png")
                         print(OUT.relative_to(ROOT) / f"{name}-{scheme}.png")
