@@ -78,8 +78,9 @@ class Runs:
         self._bank = bank
 
     def sources(self) -> dict[str, Counter[str]]:
-        """Questions with evidence by category, for each place they come from."""
-        return {name: Counter(q.category for q in of(self._bank) if q.evidence) for name, of in SOURCES.items()}
+        """Questions with evidence by category, for each place they come from; marks where there are any."""
+        found = {name: Counter(q.category for q in of(self._bank) if q.evidence) for name, of in SOURCES.items()}
+        return {name: counts for name, counts in found.items() if counts or name == QUESTIONS}
 
     def run(
         self,

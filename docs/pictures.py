@@ -1,4 +1,7 @@
-"""Remake the pictures in docs/pictures/ on the demo bank, light and dark: ``make pictures``."""
+"""Remake the pictures in docs/pictures/ on the demo bank, light and dark: ``make pictures``.
+
+``python docs/pictures.py evaluate`` remakes one.
+"""
 
 from __future__ import annotations
 
@@ -33,6 +36,11 @@ SHOTS = {
 HEIGHT = 1000
 TALL = {"atlas": 1700, "timeline": 1400}
 """Pages whose lower half is part of the picture."""
+    "evaluate": "/evaluate",
+    "library": "/library",
+}
+ASK = "from core import open_demo; from core.progress import finish; finish(open_demo().runs.run(name='as it comes'))"
+"""Evaluate shows a run, and the demo comes without one."""
 BROWSER = shutil.which("chromium") or "chromium"
 FLAGS = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
 
@@ -50,12 +58,15 @@ def settled(page: Page) -> None:
 
 
 def main() -> None:
+    wanted = sys.argv[1:] or list(SHOTS)
     OUT.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as data:
         port = free_port()
         environment = os.environ | {"MNEMOSCOPE_DATA": data}
         options = ["--server.port", str(port), "--server.headless", "true"]
         command = [sys.executable, "-m", "streamlit", "run", "app.py", *options]
+        if "evaluate" in wanted:
+            subprocess.run([sys.executable, "-c", ASK], cwd=ROOT, env=environment, check=True)
         server = subprocess.Popen(command, cwd=ROOT, env=environment)
         try:
             for _ in range(100):
@@ -74,6 +85,8 @@ def main() -> None:
                     for name, address in SHOTS.items():
                         page.set_viewport_size({"width": 1440, "height": TALL.get(name, HEIGHT)})
                         page.goto(f"http://127.0.0.1:{port}{address}")
+                    for name in wanted:
+                        page.goto(f"http://127.0.0.1:{port}{SHOTS[name]}")
                         settled(page)
                         page.screenshot(path=OUT / f"{name}-{scheme}.png")
                         print(OUT.relative_to(ROOT) / f"{name}-{scheme}.png")

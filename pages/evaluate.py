@@ -22,15 +22,14 @@ def draw(page: frame.Body) -> None:
     bank = page.bank
     parts.told_problem()
     evaluation.form(bank)
-    evaluation.progress(bank)
+    busy = evaluation.progress(bank)
     runs = bank.runs.list()
     if not runs:
-        st.write(
-            "Nothing was measured here yet. Run asks every question of its own dialogue and looks where the memories "
-            "that answer it are ranked."
-        )
+        if not busy:
+            evaluation.nothing_yet(bank)
         return
     run = evaluation.head(bank, runs)
+    page.query = run.settings
     cases = banks.run_cases(bank, run.id)
     results.table(run)
     results.curves(cases, run)
@@ -46,6 +45,7 @@ def draw(page: frame.Body) -> None:
     page.python = evaluation.python(bank, run)
     if view == "misses":
         misses.draw(bank, run, cases, latent)
+        page.export("missed questions", lambda: misses.export_rows(run, cases, st.session_state["run_mode"]))
     elif view == "compare":
         compared = proofs.compare(bank, run, runs)
         if compared is not None:

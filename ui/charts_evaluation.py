@@ -67,7 +67,7 @@ def categories(modes: Mapping[Mode, Mapping[str, Any]]) -> go.Figure:
     counts = [next(iter(modes.values()))["by_category"][name]["n"] for name in names]
     ticks = [f"{_escaped(name or 'no category', 26)} ({n:,})" for name, n in zip(names, counts, strict=True)]
     _rows_of_dots(figure, ticks, "Which kinds of question are answered?")
-    figure.update_xaxes(title={"text": "recall@10, 95 % interval"}, range=[0, 1.02], tickformat=".0%")
+    figure.update_xaxes(title={"text": "recall@10, 95 % interval"}, range=[-0.02, 1.02], tickformat=".0%")
     return figure
 
 

@@ -41,20 +41,34 @@ def form(bank: MemoryBank) -> None:
     offered = [*known, *([] if bank.path == banks.demo_path() else [DEMO]), FILE]
     with st.container(horizontal=True, vertical_alignment="bottom", key="evaluate_row"):
         source = st.selectbox(
-            "Ask", offered, format_func=lambda name: _said(name, known), key=f"evaluate_data_{bank.name}", width=290
+            "Ask", offered, format_func=lambda name: _said(name, known), key=_data_key(bank), width=290
         )
-        if source in known:
+        if known.get(source):
             _ask(bank, source, known[source])
     if source == DEMO:
         st.write("The demo is a bank of its own, with questions about a dialogue whose evidence is known.")
-        st.button("Open the demo", type="primary", icon=":material/auto_awesome:", on_click=use, args=(banks.DEMO,))
+        _open_demo()
     elif source == FILE:
         _upload()
     elif not known[source]:
         st.write(
-            "This bank has no questions whose evidence is known. Choose the demo dialogue, or a benchmark file, which "
-            "becomes a bank of its own."
+            "This bank has no questions whose evidence is known. Ask those of the demo dialogue or of a benchmark file."
         )
+        with st.container(horizontal=True):
+            _open_demo()
+            st.button("Choose a file", icon=":material/upload_file:", on_click=_choose_file, args=(bank,))
+
+
+def _data_key(bank: MemoryBank) -> str:
+    return f"evaluate_data_{bank.name}"
+
+
+def _open_demo() -> None:
+    st.button("Open the demo", type="primary", icon=":material/auto_awesome:", on_click=use, args=(banks.DEMO,))
+
+
+def _choose_file(bank: MemoryBank) -> None:
+    st.session_state[_data_key(bank)] = FILE
 
 
 def _said(name: str, known: dict[str, dict[str, int]]) -> str:
@@ -67,13 +81,13 @@ def _ask(bank: MemoryBank, source: str, counts: dict[str, int]) -> None:
     busy = job is not None and job.running
     st.multiselect(
         "Categories", sorted(counts), format_func=lambda c: f"{c or 'none'} ({counts[c]:,})", placeholder="all",
-        key=_categories_key(bank, source), width=300, disabled=not counts,
+        key=_categories_key(bank, source), width=300,
     )  # fmt: skip
     with st.popover("How it is scored"):
         asking.scoring(bank)
     st.text_input("Name of the run", key="evaluate_name", placeholder="optional", width=190)
     st.button(
-        "Run", type="primary", icon=":material/play_arrow:", disabled=busy or not counts, on_click=start,
+        "Run", type="primary", icon=":material/play_arrow:", disabled=busy, on_click=start,
         args=(bank, source),
     )  # fmt: skip
 
@@ -137,17 +151,17 @@ def start_muting(bank: MemoryBank, run: str) -> None:
         banks.jobs().start(key(bank), f"{MUTING}{bank.name}", bank.runs.add_faithfulness(run))
 
 
-def progress(bank: MemoryBank) -> None:
-    """The running task, or how it ended; what it made becomes what is shown."""
+def progress(bank: MemoryBank) -> bool:
+    """The running task, or how it ended: what it made becomes what is shown. Whether one is running."""
     importing = banks.job(bank)
     if importing is not None:
         imports.progress(bank)
     job = banks.jobs().get(key(bank))
     if job is None:
-        return
+        return importing is not None and importing.running
     if job.running:
         _watch(job)
-        return
+        return True
     if job.error is not None:
         raise job.error
     if job.state == "failed":
@@ -160,6 +174,7 @@ def progress(bank: MemoryBank) -> None:
     elif made := next((result for result in job.results if isinstance(result, Run)), None):
         st.session_state.update(run=made.id, **({} if job.title.startswith(MUTING) else {"run_question": ""}))
     banks.jobs().dismiss(key(bank))
+    return False
 
 
 def _watch(job: Job) -> None:
@@ -176,6 +191,14 @@ def _watch(job: Job) -> None:
         st.button("Stop", icon=":material/stop_circle:", on_click=job.stop, disabled=job.stopping, key="evaluate_stop")
 
     look()
+
+
+def nothing_yet(bank: MemoryBank) -> None:
+    if any(banks.run_sources(bank).values()):
+        st.write(
+            "Nothing was measured here yet. Run asks every question of its own dialogue and looks where the memories "
+            "that answer it are ranked."
+        )
 
 
 # --- which run is shown -----------------------------------------------------------------------------------------------

@@ -118,14 +118,15 @@ def question(bank: MemoryBank, run: Run, mode: Mode, case: Outcome, latent: int 
     """The evidence with its ranks, what was recalled instead, and why."""
     asked = case.question
     gold = tuple(dict.fromkeys(asked.evidence))
-    instead = tuple(name for name in case.top[mode] if name not in gold)[:INSTEAD]
-    standing = banks.run_standing(bank, run.id, asked.id, (*gold, *instead))
+    first = tuple(name for name in case.top[mode] if name not in gold)[:INSTEAD]
+    standing = banks.run_standing(bank, run.id, asked.id, (*gold, *first))
     places = standing[mode]
+    instead = tuple(name for name in first if name in places and places[name][1] > 0)
     memories = banks.memories(bank, (*gold, *instead))
     rights = sorted((name for name in gold if name in places), key=lambda name: places[name])
     below = [name for name in rights if places[name][0] > len(case.top[mode])]
     right = _chosen("run_right", rights, (below or rights)[:1])
-    wrong = _chosen("run_wrong", [name for name in instead if name in places], instead[:1])
+    wrong = _chosen("run_wrong", instead, instead[:1])
     with st.container(horizontal=True, vertical_alignment="center"):
         st.subheader(parts.plain(asked.text), anchor=False, width="stretch")
         st.button(
@@ -139,9 +140,11 @@ def question(bank: MemoryBank, run: Run, mode: Mode, case: Outcome, latent: int 
         st.caption("The bank has changed since this run: what follows is ranked as the bank is now.")
     left, middle = st.columns(2, gap="large")
     with left:
-        _cards(bank, "miss_right", "The evidence", rights, places, memories, right, mode, choose_right)
+        _cards(bank, "miss_right", "The evidence", rights, places, memories, right, mode, choose_right,
+               "None of it is in this bank.")  # fmt: skip
     with middle:
-        _cards(bank, "miss_wrong", "Recalled instead", instead, places, memories, wrong, mode, choose_wrong)
+        _cards(bank, "miss_wrong", "Recalled instead", instead, places, memories, wrong, mode, choose_wrong,
+               "Nothing: no memory has anything in common with the question.")  # fmt: skip
     if right and wrong:
         why(bank, run, mode, case, wrong, right, standing, latent)
 
@@ -154,13 +157,11 @@ def _chosen(key: str, known: Sequence[str], usual: Sequence[str]) -> str:
 
 def _cards(
     bank: MemoryBank, key: str, label: str, ids: Sequence[str], places: Mapping[str, tuple[int, float]],
-    memories: Mapping[str, Memory], chosen: str, mode: Mode, choose: Any,
+    memories: Mapping[str, Memory], chosen: str, mode: Mode, choose: Any, nothing: str,
 ) -> None:  # fmt: skip
     codes = banks.codes(bank, tuple(ids))
     rows = []
     for name in ids:
-        if name not in places or name not in memories:
-            continue
         rank, score = places[name]
         said = f"rank {rank}, {mode} {parts.number(score)}: {parts.short(memories[name].text, 160)}"
         rows.append(
@@ -168,8 +169,7 @@ def _cards(
              "aria": said}
         )  # fmt: skip
     st.markdown(f"**{label}**")
-    note = "" if rows else "None of it is in this bank."
-    hits.draw_list(key, label, rows, chosen, MODE_COLOURS[mode], note, choose)
+    hits.draw_list(key, label, rows, chosen, MODE_COLOURS[mode], "" if rows else nothing, choose)
 
 
 def why(

@@ -61,7 +61,7 @@ def changed(found: Comparison, mode: Mode) -> None:
             change_rows(changes), hide_index=True, height="content" if len(changes) < 12 else 430,
             alt=f"{len(changes)} questions whose recall changed.",
             column_config={
-                "text": st.column_config.TextColumn("Question", width="medium"),
+                "text": st.column_config.TextColumn("Question", width=330),
                 "before": st.column_config.NumberColumn("before", format="percent", width="small"),
                 "after": st.column_config.NumberColumn("after", format="percent", width="small"),
             },
@@ -193,6 +193,7 @@ def audit(bank: MemoryBank, run: Run, latent: int | None) -> Contrast | None:
     st.dataframe(
         audit_rows(found, at, names), key=key, on_select=on_select, selection_mode="single-row", hide_index=True,
         height="content", alt="Latents by their log-odds of standing in answered questions.",
+        column_order=("label", "latent", "answered", "missed", "log_odds", "low", "high", "q", "trust"),
         column_config={
             "latent": st.column_config.NumberColumn("Latent", format="%d", width="small"),
             "label": st.column_config.TextColumn("Label", width="medium"),

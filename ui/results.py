@@ -17,6 +17,8 @@ from ui.colours import MODE_COLOURS
 
 ORDER: tuple[Mode, ...] = ("sparse", "dense", "combined", "lexical")
 """As in the study's table."""
+FEW = 10
+"""Questions below which a bootstrap is too sure of itself."""
 UNMEASURED = "not measured: needs a reader model"
 RULES = {
     "top": "the {k} best memories of its dialogue",
@@ -111,7 +113,8 @@ def _spread(mean: float, sd: float) -> str:
 def curves(cases: Sequence[Outcome], run: Run) -> None:
     """recall@k, and recall@10 by category."""
     modes = {mode: run.report["modes"][mode] for mode in MODES}
-    left, right = st.columns(2, gap="large")
+    with st.container(key="evaluate_figures"):
+        left, right = st.columns(2, gap="large")
     with left:
         found = {mode: recall_curve(cases, mode) for mode in MODES}
         at = ", ".join(f"{mode} {parts.percent(float(curve[9]))}" for mode, curve in found.items())
@@ -120,6 +123,9 @@ def curves(cases: Sequence[Outcome], run: Run) -> None:
     with right:
         st.plotly_chart(charts_evaluation.categories(modes), key="evaluate_by_category",
                         config={"displayModeBar": False}, alt="Recall at 10 by category and mode.")  # fmt: skip
+    fewest = min(row["n"] for row in modes["dense"]["by_category"].values())
+    if fewest < FEW:
+        st.caption(f"Categories of fewer than {FEW} questions say little, however narrow their interval.")
 
 
 def gains(run: Run) -> None:
@@ -141,7 +147,7 @@ def gains(run: Run) -> None:
 
 
 def _signed(share: float) -> str:
-    return f"{100 * share:+.1f}".replace("-", "−")
+    return f"{100 * share:+.1f}".replace("-", "−") if round(100 * share, 1) else "0.0"
 
 
 def _verdict(low: float, high: float) -> str:

@@ -185,8 +185,8 @@ def test_the_audit_knows_groups_and_latents(make_bank: Callable[..., MemoryBank]
     run = finish(bank.runs.run(Query("", context=0)))
     audit = bank.runs.audit(run.id, "sparse")
     assert (audit.n_a, audit.n_b) == (6, 6)
-    assert audit.latents.tolist() == [latent_of("lake"), latent_of("boats")]
-    assert (audit.fires_a.tolist(), audit.fires_b.tolist()) == ([6, 0], [0, 6])
+    fired = {latent: (a, b) for latent, a, b in zip(audit.latents, audit.fires_a, audit.fires_b, strict=True)}
+    assert fired == {latent_of("lake"): (6, 0), latent_of("boats"): (0, 6)}
     assert np.all(audit.q < 0.01)
 
 

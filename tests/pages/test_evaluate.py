@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -90,7 +91,13 @@ def test_a_bank_without_questions_says_where_to_find_some(show: Show, make_named
     make_named("plain", "one text")
     page = show("evaluate", bank="plain")
     assert "no questions whose evidence is known" in page.words
-    assert page.button("Run").disabled
+    assert not any(button.label == "Run" for button in page.at.button)
+    page.button("Choose a file").click()
+    page.run()
+    assert page.at.selectbox(key="evaluate_data_plain").value == evaluation.FILE
+    page.button("Make a bank of it").click()
+    page.run()
+    assert "Choose a file first." in page.errors
     page.at.selectbox(key="evaluate_data_plain").set_value(evaluation.DEMO)
     page.run()
     page.button("Open the demo").click()
@@ -134,6 +141,19 @@ def test_recall_opens_with_the_scoring_of_the_run(show: Show, bank: MemoryBank) 
 def test_nothing_missed(show: Show, bank: MemoryBank) -> None:
     page = show("evaluate", bank="talk", run=measured(bank), run_mode="lexical", run_category="1")
     assert "None of these 1 questions was missed" in page.words
+
+
+def test_nothing_was_recalled_where_nothing_is_shared(show: Show, bank: MemoryBank) -> None:
+    finish(bank.add(Reading([], [Question("q4", "zzz", "A", ("m18", "gone"), "", "3")], [])))
+    run = measured(bank)
+    page = show("evaluate", bank="talk", run=run, run_mode="lexical", run_category="3")
+    assert page.at.dataframe[0].value["ranks"][0].endswith(", 1 not in the bank")
+    found = [json.loads(c.proto.json) for c in page.at.get("bidi_component")]
+    columns = {c["columns"][0]["label"]: c["columns"][0] for c in found if "columns" in c}
+    assert [row["id"] for row in columns["The evidence"]["rows"]] == ["m18"]
+    assert columns["Recalled instead"]["rows"] == []
+    assert columns["Recalled instead"]["note"].startswith("Nothing: no memory has anything in common")
+    assert "latents speak for" not in page.words
 
 
 def test_two_runs_compared(show: Show, bank: MemoryBank) -> None:
