@@ -31,14 +31,12 @@ SHOTS = {
     "overlap": "/overlap?overlap_by=session&overlap_threshold=90",
     "overlap-memories": "/overlap?overlap_threshold=50",
     "separability": "/separability?sep_source=demo&sep_case=sep-001",
+    "evaluate": "/evaluate",
     "library": "/library",
 }
 HEIGHT = 1000
 TALL = {"atlas": 1700, "timeline": 1400}
 """Pages whose lower half is part of the picture."""
-    "evaluate": "/evaluate",
-    "library": "/library",
-}
 ASK = "from core import open_demo; from core.progress import finish; finish(open_demo().runs.run(name='as it comes'))"
 """Evaluate shows a run, and the demo comes without one."""
 BROWSER = shutil.which("chromium") or "chromium"

@@ -17,7 +17,7 @@ UNDONE = ("compose_text", "compose_weighting", "terms", "muted", "liked", "disli
 MOST_STEPS = 30
 STEP = 0.05
 """Of a slider; every weight lies on it, so that what one sees is what is asked."""
-LATENTS_FROM_LIKES, STRONG = 12, 2.0
+LATENTS_FROM_LIKES = 12
 """Latents that likes become, and the weight of the largest beside words; alone, any scale ranks the same."""
 
 
@@ -155,7 +155,7 @@ def turn(bank: MemoryBank, asked: Query) -> None:
         liked, disliked = likes(bank)
         found = bank.more_like(liked, disliked, LATENTS_FROM_LIKES, asked.weighting)
         remember("turn into weights")
-        strength, weights = STRONG if asked.text else 1.0, dict(tray.terms())
+        weights = dict(tray.terms())
         for term in found:
-            tray.weigh(term.latent, STEP * round((weights.get(term.latent, 0.0) + strength * term.weight) / STEP))
+            tray.weigh(term.latent, STEP * round((weights.get(term.latent, 0.0) + term.weight) / STEP))
         st.session_state.update(liked=[], disliked=[])

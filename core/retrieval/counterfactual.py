@@ -11,7 +11,15 @@ import numpy as np
 from core.retrieval.index import Index
 from core.retrieval.order import order, ranks_of
 from core.retrieval.rank import score
-from core.retrieval.similarity import KERNEL, SPEAKS_FOR_ITSELF, context_of, query_vector, sparse_scores, weighting
+from core.retrieval.similarity import (
+    KERNEL,
+    SPEAKS_FOR_ITSELF,
+    context_of,
+    query_vector,
+    sparse_scores,
+    unit,
+    weighting,
+)
 from core.types import Codes, Floats, Ints, Mode, Offsets, Query, Term, TokenTrace
 
 LATENTS_AT_ONCE = 32
@@ -140,12 +148,13 @@ def _deltas_needed(index: Index, query: Query, codes: Codes, rows: Offsets, scor
     latents = np.union1d(asked, index.codes.take(rows[:1]).latents).astype(np.int32)
     postings = index.postings(chosen.memory_values)
     near = context_of(query) * index.surroundings(KERNEL, SPEAKS_FOR_ITSELF)[rows]
+    worth = unit(index, query, codes)
     must_pass, behind = len(rows) - query.k, (scores[1:] - scores[0])[:, None]
 
     def least(some: Ints) -> Floats:
         own = np.maximum.reduceat(postings[:, some].toarray(), index.codes.part_indptr[:-1], axis=0)
         values = own[rows] + near @ own
-        advantage = (values[0] - values[1:]) * chosen.term_values(index, some)
+        advantage = (values[0] - values[1:]) * chosen.term_values(index, some) * worth
         with np.errstate(divide="ignore", invalid="ignore"):
             needed = np.abs(behind / advantage)
         best = np.full(len(some), np.inf, np.float32)

@@ -150,6 +150,15 @@ def dense_scores(index: Index, query: Codes) -> Floats:
     return np.asarray(np.vecdot(index.codes.dense, query.dense[0]), dtype=np.float32)
 
 
+def unit(index: Index, query: Query, codes: Codes) -> float:
+    """What a term of weight 1 is worth: as much as the strongest latent of the words, each by its own rarity."""
+    if not len(codes.latents):
+        return 1.0
+    chosen = weighting(query.weighting)
+    own = chosen.query_values(index, codes) / np.maximum(chosen.term_values(index, codes.latents), 1e-9)
+    return float(own.max())
+
+
 def query_vector(index: Index, query: Query, codes: Codes) -> tuple[Ints, Floats]:
     """(latents, values) of a query: what its words fire, without the muted ones, and its terms.
 
@@ -164,7 +173,7 @@ def query_vector(index: Index, query: Query, codes: Codes) -> tuple[Ints, Floats
     vector[list(query.muted)] = 0
     latents = np.asarray([term.latent for term in query.terms], np.int32)
     weights = np.asarray([term.weight for term in query.terms], np.float32)
-    np.add.at(vector, latents, weights * chosen.term_values(index, latents))
+    np.add.at(vector, latents, unit(index, query, codes) * weights * chosen.term_values(index, latents))
     (fired,) = np.nonzero(vector)
     return fired.astype(np.int32), vector[fired]
 

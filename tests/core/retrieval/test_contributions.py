@@ -25,11 +25,11 @@ def test_by_hand() -> None:
 
 
 def test_words_are_one_column_and_muted_ones_are_not_in_it() -> None:
-    """The words fire 0 with 2 and 1 with 5; memory 1 fires them with 3 and 1."""
+    """The words fire 0 with 2 and 1 with 5, so that a term of 1 is worth 5; memory 1 fires them with 3 and 1."""
     query = Query("q", weighting="activation", terms=(Term(0, 1),))
-    assert contributions(THREE, query, WORDS, np.asarray([1])).tolist() == [[11, 3]]
+    assert contributions(THREE, query, WORDS, np.asarray([1])).tolist() == [[11, 15]]
     muted = Query("q", weighting="activation", terms=(Term(0, 1),), muted=(0,))
-    assert contributions(THREE, muted, WORDS, np.asarray([1])).tolist() == [[5, 3]]
+    assert contributions(THREE, muted, WORDS, np.asarray([1])).tolist() == [[5, 15]]
 
 
 def test_they_are_those_of_the_best_part() -> None:
@@ -56,7 +56,7 @@ def test_they_sum_to_the_sparse_score(weighting: str, asked: bool) -> None:
 def test_what_comes_from_around_is_divided_too() -> None:
     """Three turns of one session, one token each; half of a neighbour's score counts, 0.6 of that two places away.
 
-    The words fire 0 with 2 and the term asks for 1: turn 0 adds (8, 0), turn 1 (6, 1), turn 2 (0, 0).
+    The words fire 0 with 2, so the term asks for 1 with 2: turn 0 adds (8, 0), turn 1 (6, 2), turn 2 (0, 0).
     """
     three = Index.build(
         ["a", "b", "c"], [""] * 3, ["talk"] * 3, [""] * 3, THREE.codes, "f" * 16, 1, ["s"] * 3, [0, 1, 2]
@@ -64,7 +64,7 @@ def test_what_comes_from_around_is_divided_too() -> None:
     query = Query("q", weighting="activation", context=0.5, terms=(Term(1, 1),))
     words = codes([{0: (2, 2)}])
     found = contributions(three, query, words, np.asarray([2, 0]))
-    np.testing.assert_allclose(found, [[0.5 * (6 + 0.6 * 8), 0.5 * 1], [8 + 0.5 * 6, 0.5 * 1]])
+    np.testing.assert_allclose(found, [[0.5 * (6 + 0.6 * 8), 0.5 * 2], [8 + 0.5 * 6, 0.5 * 2]])
     np.testing.assert_allclose(found.sum(axis=1), score(three, query, words).scores["sparse"][[2, 0]])
 
 
