@@ -54,7 +54,8 @@ def memory(bank: MemoryBank, only: str | None = None) -> None:
                 "Open in Memory", icon=":material/notes:", on_click=link.open_memory,
                 args=(found.id, st.session_state.get("latent")),
             )  # fmt: skip
-            st.button("Let go", icon=":material/close:", on_click=let_go)
+            if st.session_state.get("memory"):
+                st.button("Let go", icon=":material/close:", on_click=let_go)
         st.text(found.text)
         strongest = strip.strongest(codes, found.text)[:CHIPS]
         names = banks.labels(bank, (latent for latent, *_ in strongest))
