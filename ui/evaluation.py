@@ -50,13 +50,18 @@ def form(bank: MemoryBank) -> None:
         _open_demo()
     elif source == FILE:
         _upload()
-    elif not known[source]:
+    elif not known[source] and not _importing(bank):
         st.write(
             "This bank has no questions whose evidence is known. Ask those of the demo dialogue or of a benchmark file."
         )
         with st.container(horizontal=True):
             _open_demo()
             st.button("Choose a file", icon=":material/upload_file:", on_click=_choose_file, args=(bank,))
+
+
+def _importing(bank: MemoryBank) -> bool:
+    job = banks.job(bank)
+    return job is not None and job.running
 
 
 def _data_key(bank: MemoryBank) -> str:
@@ -153,12 +158,10 @@ def start_muting(bank: MemoryBank, run: str) -> None:
 
 def progress(bank: MemoryBank) -> bool:
     """The running task, or how it ended: what it made becomes what is shown. Whether one is running."""
-    importing = banks.job(bank)
-    if importing is not None:
-        imports.progress(bank)
+    imports.progress(bank)
     job = banks.jobs().get(key(bank))
     if job is None:
-        return importing is not None and importing.running
+        return _importing(bank)
     if job.running:
         _watch(job)
         return True
