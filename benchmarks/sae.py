@@ -3,7 +3,8 @@
 python benchmarks/sae.py --corpus FOLDER --questions locomo.json --row "name=k32 k=32" --row "name=layer4 layer=4 k=32"
 
 A row sets any of: name, layer (3, 4, 5), architecture, k, width, tokens, batch, lr, l0_coefficient, average (1: train
-on the mean state of each text), encoder (matching_pursuit, with k rounds), from (the folder of a trained SAE).
+on the mean state of each text), encoder (matching_pursuit, with k rounds), from (the folder of a trained SAE), sample
+(reconstruction alone, on so many held-out tokens: for what is slow).
 States of all three layers are harvested in one pass and kept in the cache.
 """
 
@@ -255,6 +256,10 @@ def main() -> None:
             sae = dictionaries.matching_pursuit(sae, sae.k)
         elif "encode_k" in row:
             sae.k = row["encode_k"]
+        if "sample" in row:
+            figures = assess.reconstruction(sae, held.layer(layer)[: row["sample"]].float())
+            print(json.dumps(out | {name: figures[name] for name in ("fvu", "l0")}), flush=True)
+            continue
         print(json.dumps(out | measured(sae, layer, trained, held, asked)), flush=True)
 
 
