@@ -15,7 +15,7 @@ TURNS = (
     "<img src=x onerror=\"document.title='owned'\"> We ate pancakes.",
     *(f"On day {i} the weather was grey again." for i in range(14)),
 )
-ASKED = (("Who fixed the summer house?", "D1:3"), ("What did the cat say about taxes?", "D1:1"))
+ASKED = (("Who fixed the summer house?", "D1:3"), ("Was the weather grey again on day 5?", "D1:2"))
 
 
 def file_of(folder: Path) -> Path:
@@ -37,13 +37,13 @@ def test_from_a_file_to_a_missed_question(server: Server, page: Page, tmp_path: 
     expect(page.get_by_text("tiny talk.json")).to_be_visible()
     page.get_by_role("button", name="Make a bank of it").click()
     page.wait_for_url("**bank=tiny*talk**")
-    expect(page.get_by_text("18 memories encoded")).to_be_visible(timeout=180_000)
+    expect(page.get_by_text("18 memories encoded")).to_be_visible(timeout=90_000)
     page.get_by_role("button", name="Run", exact=True).click()
-    page.wait_for_url("**run=**", timeout=180_000)
+    page.wait_for_url("**run=**", timeout=90_000)
     table = page.locator(".mn-study")
     expect(table).to_contain_text("73\u202f%")
     expect(table).to_contain_text("not measured: needs a reader model")
-    page.get_by_role("button", name="Sparse", exact=True).click()
+    page.locator(".st-key-run_mode").get_by_text("Sparse", exact=True).click()
     page.wait_for_url("**run_mode=sparse**")
     expect(page.get_by_role("heading", name=ASKED[1][0])).to_be_visible()
     expect(page.locator('section[aria-label="The evidence"] .card')).to_have_count(1)
