@@ -4,18 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from core import MemoryBank
 from ui import banks, evaluation, frame, link, misses, parts, proofs, results
-
-
-def known_latent(bank: MemoryBank) -> int | None:
-    """The latent of the link, where this dictionary has it."""
-    latent, n = st.session_state.get("latent"), bank.latents.n
-    if latent is None or latent < n:
-        return latent
-    link.note(f"Latent {latent} does not exist: this dictionary has {n:,} (0–{n - 1}).")
-    st.session_state["latent"] = None
-    return None
 
 
 def draw(page: frame.Body) -> None:
@@ -38,7 +27,7 @@ def draw(page: frame.Body) -> None:
         "Look closer", list(link.RUN_VIEWS), format_func=lambda name: link.RUN_VIEWS[name], key="run_view",
         persist_state="session", required=True, label_visibility="collapsed",
     )  # fmt: skip
-    latent = known_latent(bank)
+    latent = link.known_latent(bank)
     page.export("figures", lambda: results.figure_rows(run))
     page.export("criteria", lambda: results.criterion_rows(run))
     page.export("questions", lambda: results.case_rows(run, cases))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import streamlit as st
 
-from core import MemoryBank
 from ui import banks, dictionary, frame, health, label_files, latent_card, learnt, link, microscope, parts, tray
 
 
@@ -15,16 +14,6 @@ def choose_latent(latent: int) -> None:
 def choose_in_pair(latent: int) -> None:
     """A second click lets go of it."""
     st.session_state["latent"] = None if latent < 0 else int(latent)
-
-
-def known_latent(bank: MemoryBank) -> int | None:
-    """The latent of the link, where this dictionary has it."""
-    latent, n = st.session_state.get("latent"), bank.latents.n
-    if latent is None or latent < n:
-        return latent
-    link.note(f"Latent {latent} does not exist: this dictionary has {n:,} (0–{n - 1}).")
-    st.session_state["latent"] = None
-    return None
 
 
 def show_dictionary(page: frame.Body, latent: int | None) -> None:
@@ -98,7 +87,7 @@ def draw(page: frame.Body) -> None:
         if view == "dictionary":
             label_files.files(bank)
     tray.draw(bank, "latents_tray")
-    latent = known_latent(bank)
+    latent = link.known_latent(bank)
     if view == "health":
         show_health(page)
     elif view == "weights":

@@ -39,15 +39,6 @@ def known_memory(bank: MemoryBank, memory: str | None) -> str | None:
     return None
 
 
-def known_latent(bank: MemoryBank) -> int | None:
-    latent, width = st.session_state.get("latent"), bank.latents.n
-    if latent is None or latent < width:
-        return latent
-    link.note(f"Latent {latent} does not exist: this dictionary has {width:,} (0–{width - 1}).")
-    st.session_state["latent"] = None
-    return None
-
-
 def explained(bank: MemoryBank, query: Query, found: Hits, memory: str, latent: int | None) -> Explanation:
     """The chosen hit: its standing, both texts with tinted tokens, its latents."""
     explanation = banks.explain(bank, query, memory)
@@ -102,7 +93,7 @@ def draw(page: frame.Body) -> None:
         return
     memory = known_memory(bank, st.session_state.get("memory"))
     found = banks.search(bank, query, (memory,) if memory else ())
-    latent = known_latent(bank)
+    latent = link.known_latent(bank)
     asking.fired(bank, found, latent, choose_latent)
     best = next((found.ids[i] for mode in ("combined", "dense", "sparse") for i in found.top(mode)), None)
     if best is None:

@@ -25,8 +25,8 @@ def latent_bars(
     labels: Mapping[int, str] = NO_LABELS,
 ) -> go.Figure:
     """Strongest latents of one memory, longest bar on top. A click gives the latent, from ``customdata``."""
-    shown = [_escaped(word, 40) for word in words]
-    names = [_escaped(labels.get(latent, ""), 34) for latent in latents]
+    shown = [escaped(word, 40) for word in words]
+    names = [escaped(labels.get(latent, ""), 34) for latent in latents]
     ticks = [
         f"{name} <span style='font-size:10px'>{latent}</span>" if name else f"{latent}  {word}"
         for latent, name, word in zip(latents, names, shown, strict=True)
@@ -60,10 +60,16 @@ def latent_bars(
     return figure
 
 
-def _escaped(text: str, width: int) -> str:
+def named(latent: int, label: str) -> str:
+    """A tick: the label with its number, which keeps two latents of one label apart."""
+    number = f"<span style='font-size:10px'>{latent}</span>"
+    return f"{escaped(label, 34)} {number}" if label else f"latent {number}"
+
+
+def escaped(text: str, width: int) -> str:
     """Any text as one short line that Plotly shows as it is."""
     flat = " ".join(text.split())
-    return html.escape(flat if len(flat) <= width else flat[: width - 1] + "…")
+    return html.escape(flat if len(flat) <= width else flat[: width - 1] + "…", quote=False)
 
 
 def activation_steps(counts: Sequence[int], top: float, what: str) -> go.Figure:

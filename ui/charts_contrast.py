@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 import plotly.graph_objects as go
 
 from core import Contrast
-from ui.charts import BAR
+from ui.charts import BAR, escaped, named
 from ui.charts_map import stamp
 from ui.colours import INK, MINUS, PLUS
 
@@ -30,7 +29,7 @@ def forest(
     at = np.asarray(shown, dtype=np.int64)
     odds, low, high = found.log_odds[at], found.low[at], found.high[at]
     latents = found.latents[at]
-    names = [_name(int(latent), labels.get(int(latent), "")) for latent in latents]
+    names = [named(int(latent), labels.get(int(latent), "")) for latent in latents]
     share_a, share_b = 100 * found.fires_a[at] / found.n_a, 100 * found.fires_b[at] / found.n_b
     colours = np.where(odds > 0, PLUS, MINUS)
     ink = INK["dark" if dark else "light"]
@@ -47,8 +46,8 @@ def forest(
             },
             hovertemplate=(
                 "%{y}<br>log-odds %{x:+.2f} (95 % %{customdata[3]:+.2f} to %{customdata[4]:+.2f})<br>"
-                f"fires in %{{customdata[1]:.0f}} % of {html.escape(sides[0])}, "
-                f"%{{customdata[2]:.0f}} % of {html.escape(sides[1])}<br>q %{{customdata[5]:.2g}}<extra></extra>"
+                f"fires in %{{customdata[1]:.0f}} % of {escaped(sides[0], 60)}, "
+                f"%{{customdata[2]:.0f}} % of {escaped(sides[1], 60)}<br>q %{{customdata[5]:.2g}}<extra></extra>"
             ),
             selected={"marker": {"opacity": 1}},
             unselected={"marker": {"opacity": 1}},
@@ -59,7 +58,7 @@ def forest(
         height=BAR * max(len(at), 3) + 136,
         margin={"l": 0, "r": 12, "t": 54, "b": 82},
         title={
-            "text": f"What sets {html.escape(sides[0])} apart from {html.escape(sides[1])}?",
+            "text": f"What sets {escaped(sides[0], 60)} apart from {escaped(sides[1], 60)}?",
             "x": 0, "xanchor": "left", "font": {"size": 15},
         },
         dragmode=False,
@@ -70,10 +69,3 @@ def forest(
         yaxis={"autorange": "reversed", "type": "category", "fixedrange": True, "ticksuffix": "  ", "title": None},
     )  # fmt: skip
     return figure
-
-
-def _name(latent: int, label: str) -> str:
-    """The label with its number, which keeps two latents of one label apart."""
-    flat = html.escape(label if len(label) <= 34 else label[:33] + "…")
-    number = f"<span style='font-size:10px'>{latent}</span>"
-    return f"{flat} {number}" if label else f"latent {number}"

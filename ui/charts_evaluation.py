@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,7 +12,7 @@ from core import Mode
 from core.evaluation.comparison import Comparison
 from core.runs import Confusion
 from core.types import Floats
-from ui.charts import BAR
+from ui.charts import BAR, escaped, named
 from ui.colours import MINUS, MODE_COLOURS, PLUS
 
 LINE = "#8A8A8A"
@@ -65,7 +64,7 @@ def categories(modes: Mapping[Mode, Mapping[str, Any]]) -> go.Figure:
                   "%{x:.1%} (%{customdata[1]:.1%} to %{customdata[2]:.1%}) of %{customdata[0]:,} questions")
         )  # fmt: skip
     counts = [next(iter(modes.values()))["by_category"][name]["n"] for name in names]
-    ticks = [f"{_escaped(name or 'no category', 26)} ({n:,})" for name, n in zip(names, counts, strict=True)]
+    ticks = [f"{escaped(name or 'no category', 26)} ({n:,})" for name, n in zip(names, counts, strict=True)]
     _rows_of_dots(figure, ticks, "Which kinds of question are answered?")
     figure.update_xaxes(title={"text": "recall@10, 95 % interval"}, range=[-0.02, 1.02], tickformat=".0%")
     return figure
@@ -100,7 +99,7 @@ def confusion(found: Confusion, shown: Sequence[int], labels: Mapping[int, str],
     """
     at = np.asarray(shown, dtype=np.int64)
     latents, wrong, right = found.latents[at], found.wrong[at].astype(float), found.right[at].astype(float)
-    ticks = [_latent(int(latent), labels.get(int(latent), "")) for latent in latents]
+    ticks = [named(int(latent), labels.get(int(latent), "")) for latent in latents]
     gap = wrong - right
     figure = go.Figure(
         go.Bar(
@@ -172,14 +171,3 @@ def _rows_of_dots(figure: go.Figure, ticks: Sequence[str], title: str) -> None:
 
 def _title(text: str) -> dict[str, Any]:
     return {"text": text, "x": 0, "xanchor": "left", "font": {"size": 15}}
-
-
-def _latent(latent: int, label: str) -> str:
-    """The label with its number, which keeps two latents of one label apart."""
-    number = f"<span style='font-size:10px'>{latent}</span>"
-    return f"{_escaped(label, 34)} {number}" if label else f"latent {number}"
-
-
-def _escaped(text: str, width: int) -> str:
-    flat = " ".join(text.split())
-    return html.escape(flat if len(flat) <= width else flat[: width - 1] + "…", quote=False)

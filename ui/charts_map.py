@@ -125,7 +125,7 @@ def scatter(places: np.ndarray, colour: Groups | Values, words: Sequence[str], m
 
 
 def heading(frame: Frame) -> str:
-    return "<br>".join(html.escape(line) for line in textwrap.wrap(frame.title, frame.line))
+    return "<br>".join(html.escape(line, quote=False) for line in textwrap.wrap(frame.title, frame.line))
 
 
 def stamp(text: str) -> dict[str, Any]:
@@ -200,7 +200,7 @@ def _by_value(draw: _Points, colour: Values) -> None:
     known = ~np.isnan(colour.of)
     if not known.all():
         rest = np.flatnonzero(~known)
-        draw.add(rest, f"{html.escape(colour.without)} ({len(rest):,})", {"color": QUIET[draw.theme]})
+        draw.add(rest, f"{html.escape(colour.without, quote=False)} ({len(rest):,})", {"color": QUIET[draw.theme]})
     rows = np.flatnonzero(known)
     rows = rows[np.argsort(colour.of[rows], kind="stable")]
     bar: dict[str, Any] = {"title": {"text": html.escape(colour.title), "side": "right"}, "thickness": 12}
@@ -265,4 +265,4 @@ def wrapped(text: str) -> str:
     """A memory's words in at most five lines, for hovering."""
     lines = textwrap.wrap(" ".join(text[: 6 * LINE].split()), LINE) or [""]
     more = "…" if len(lines) > 5 or len(text) > 6 * LINE else ""
-    return "<br>".join(html.escape(line) for line in lines[:5]) + more
+    return "<br>".join(html.escape(line, quote=False) for line in lines[:5]) + more

@@ -9,7 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from ui.charts_paper import escaped
+from ui.charts import escaped
 from ui.colours import ACCENTS, SEQUENTIAL
 
 NAMED = 60

@@ -43,9 +43,3 @@ def picture(name: str, kind: str) -> dict[str, Any]:
     image = {"format": kind, "filename": name, **({"scale": 3} if kind == "png" else {})}
     kept = ["select2d", "lasso2d", "autoScale2d"]
     return {"displaylogo": False, "toImageButtonOptions": image, "modeBarButtonsToRemove": kept}
-
-
-def escaped(text: str, width: int) -> str:
-    """Any text as one short line that Plotly shows as it is."""
-    flat = " ".join(text.split())
-    return html.escape(flat if len(flat) <= width else flat[: width - 1] + "…")

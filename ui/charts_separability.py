@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 
 from core.analysis.separability import ModeSeparation
 from core.types import Case, Mode
-from ui.charts_paper import escaped
+from ui.charts import escaped
 from ui.colours import ACCENTS, MODE_COLOURS
 
 HALF = 0.4
