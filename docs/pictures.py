@@ -27,7 +27,7 @@ SHOTS = {
     "library": "/library",
 }
 HEIGHT = 1000
-TALL = {"atlas": 1700, "timeline": 1400}
+TALL = {"atlas": 1820, "timeline": 1400}
 """Pages whose lower half is part of the picture."""
 BROWSER = shutil.which("chromium") or "chromium"
 FLAGS = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
