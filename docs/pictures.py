@@ -35,7 +35,7 @@ SHOTS = {
     "library": "/library",
 }
 HEIGHT = 1000
-TALL = {"atlas": 1700, "timeline": 1400}
+TALL = {"atlas": 1820, "timeline": 1400}
 """Pages whose lower half is part of the picture."""
 ASK = "from core import open_demo; from core.progress import finish; finish(open_demo().runs.run(name='as it comes'))"
 """Evaluate shows a run, and the demo comes without one."""
