@@ -22,7 +22,7 @@ from common import certificate
 
 from core import DEMO_QUERY, MapPlan, Memory, MemoryBank, open_demo
 from core.codes import Codes
-from core.demo import finish
+from core.progress import finish
 from core.retrieval.index import Index
 from core.types import Reading
 from ui import charts_map

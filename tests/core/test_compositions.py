@@ -11,7 +11,7 @@ import pytest
 
 from core import CoreError, Memory, MemoryBank, Query, Question, Term
 from core.__main__ import main
-from core.demo import finish
+from core.progress import finish
 from core.types import Reading
 from tests.fakes import FakeEncoder, latent_of
 

@@ -12,7 +12,7 @@ import pytest
 from core import CoreError, MapPlan, MemoryBank
 from core import maps as mapping
 from core.analysis import projection
-from core.demo import finish
+from core.progress import finish
 from core.types import Memory, Reading
 from tests.handmade import ROOT
 
@@ -165,7 +165,7 @@ COORDINATES = """
 import sys
 import numpy as np
 from core import MapPlan, MemoryBank
-from core.demo import finish
+from core.progress import finish
 from core.types import Memory, Reading
 from tests.core.test_maps import texts
 from tests.fakes import FakeEncoder

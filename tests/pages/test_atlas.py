@@ -9,7 +9,7 @@ import pytest
 
 from core import DEMO_QUERY, MapPlan, Memory, MemoryBank
 from core.analysis import projection
-from core.demo import finish
+from core.progress import finish
 from tests.fakes import FakeEncoder, latent_of
 from tests.pages.conftest import HOSTILE, Shown
 from ui import atlas, banks, laying, link
