@@ -25,6 +25,7 @@ def test_from_recall_to_a_latent_and_back_with_it(server: Server, page: Page) ->
     field.fill("<b>mine</b>")
     field.press("Enter")
     expect(page.locator("tr.chosen")).to_contain_text("<b>mine</b>", timeout=20_000)
+    expect(page.locator('.stApp[data-test-script-state="notRunning"]')).to_be_visible()
     page.get_by_role("button", name="Take my label away").click()
     expect(page.locator("tr.chosen")).not_to_contain_text("mine", timeout=20_000)
     page.locator(".st-key-latent_plus button").first.click()

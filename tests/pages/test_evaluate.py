@@ -81,8 +81,9 @@ def test_a_stopped_run_keeps_nothing(show: Show, bank: MemoryBank, fake: FakeEnc
     page.button("Stop").click()
     page.run()
     fake.gate.set()
-    ended("talk")
-    page.run()
+    if not page.warnings:  # it was encoding when it was stopped; else it ended before that
+        ended("talk")
+        page.run()
     assert any("Nothing of it was kept" in w for w in page.warnings)
     assert bank.runs.list() == ()
 
