@@ -108,7 +108,7 @@ def ready(bank: MemoryBank, source: str) -> bool:
     job: Job | None = banks.job(bank)
     if job is not None and job.running:
         parts.small(job.title)
-        imports.watch(bank, job)
+        imports.watch(job)
         return not missing
     if job is not None and missing and job.state == "failed":
         if job.error is not None:

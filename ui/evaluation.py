@@ -12,8 +12,8 @@ import streamlit as st
 
 from core import WEIGHTINGS, CoreError, MemoryBank, Query
 from core.runs import MARKS, QUESTIONS, Run
-from ui import asking, banks, imports, link, parts, sidebar
-from ui.jobs import Job, duration
+from ui import asking, banks, imports, link, parts, sidebar, watching
+from ui.jobs import duration
 
 DEMO, FILE = "the demo", "a file"
 """Data that is not in this bank."""
@@ -163,7 +163,7 @@ def progress(bank: MemoryBank) -> bool:
     if job is None:
         return _importing(bank)
     if job.running:
-        _watch(job)
+        watching.watch(job, "evaluate_stop", named=True)
         return True
     if job.error is not None:
         raise job.error
@@ -178,22 +178,6 @@ def progress(bank: MemoryBank) -> bool:
         st.session_state.update(run=made.id, **({} if job.title.startswith(MUTING) else {"run_question": ""}))
     banks.jobs().dismiss(key(bank))
     return False
-
-
-def _watch(job: Job) -> None:
-    """Looks again every half second; the page follows when the task ends."""
-
-    @st.fragment(run_every=0.5)
-    def look() -> None:
-        if not job.running:
-            st.rerun()
-        left = job.seconds_left
-        estimate = f" · about {duration(left)} left" if left is not None else ""
-        said = "stopping after this step" if job.stopping else f"{job.title}: {job.progress.note}{estimate}"
-        st.progress(job.share, text=parts.plain(said))
-        st.button("Stop", icon=":material/stop_circle:", on_click=job.stop, disabled=job.stopping, key="evaluate_stop")
-
-    look()
 
 
 def nothing_yet(bank: MemoryBank) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import streamlit as st
 
 from core import FORMATS, CoreError, ImportReport, MemoryBank
-from ui import banks, parts
+from ui import banks, parts, watching
 from ui.export import file_of
 from ui.jobs import Job, duration
 
@@ -111,30 +111,21 @@ def progress(bank: MemoryBank) -> None:
     if job is None:
         return
     if job.running:
-        watch(bank, job)
+        watch(job)
         return
     outcome(bank, job)
     st.button("Close this report", key="library_dismiss", on_click=banks.jobs().dismiss, args=(str(bank.path),))
 
 
-def watch(bank: MemoryBank, job: Job) -> None:
-    """Looks again every half second while the task runs; the page follows when it ends, or when rows were stored."""
-    stored = len(job.results)
+def watch(job: Job) -> None:
+    """The running task, and the files that it has stored so far."""
 
-    @st.fragment(run_every=0.5)
-    def look() -> None:
-        if not job.running or len(job.results) > stored:
-            st.rerun()
-        left = job.seconds_left
-        estimate = f" · about {duration(left)} left" if left is not None else ""
-        said = "stopping after this batch" if job.stopping else f"{job.progress.note}{estimate}"
-        st.progress(job.share, text=parts.plain(said))
-        st.button("Stop", icon=":material/stop_circle:", on_click=job.stop, disabled=job.stopping, key="library_stop")
+    def stored() -> None:
         for report in job.results:
             if isinstance(report, ImportReport):
                 parts.small(report_line(report))
 
-    look()
+    watching.watch(job, "library_stop", also=stored)
 
 
 def outcome(bank: MemoryBank, job: Job) -> None:

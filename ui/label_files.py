@@ -64,7 +64,7 @@ def trust(bank: MemoryBank) -> None:
     job = banks.job(bank)
     if job is not None and job.running:
         parts.small(job.title)
-        imports.watch(bank, job)
+        imports.watch(job)
         return
     st.button(
         "Measure trust in this bank", icon=":material/verified:", on_click=measure, args=(bank,), key="latents_measure",

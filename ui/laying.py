@@ -7,8 +7,8 @@ from collections.abc import Generator, Sequence
 import streamlit as st
 
 from core import MapPlan, MemoryBank, Progress
-from ui import banks, parts
-from ui.jobs import Job, duration
+from ui import banks, parts, watching
+from ui.jobs import duration
 
 
 def key(bank: MemoryBank) -> str:
@@ -52,7 +52,7 @@ def progress(bank: MemoryBank) -> bool:
     if job is None:
         return False
     if job.running:
-        _watch(job)
+        watching.watch(job, "atlas_stop")
         return True
     if job.error is not None:
         raise job.error
@@ -62,22 +62,6 @@ def progress(bank: MemoryBank) -> bool:
         st.caption(f"Stopped after {duration(job.seconds)}. Nothing was changed.")
     banks.jobs().dismiss(key(bank))
     return False
-
-
-def _watch(job: Job) -> None:
-    """Looks again every half second; the page follows when the task ends."""
-
-    @st.fragment(run_every=0.5)
-    def look() -> None:
-        if not job.running:
-            st.rerun()
-        left = job.seconds_left
-        estimate = f" · about {duration(left)} left" if left is not None else ""
-        said = "stopping after this step" if job.stopping else f"{job.progress.note}{estimate}"
-        st.progress(job.share, text=parts.plain(said))
-        st.button("Stop", icon=":material/stop_circle:", on_click=job.stop, disabled=job.stopping, key="atlas_stop")
-
-    look()
 
 
 def newer(bank: MemoryBank, since: dict[MapPlan, int]) -> None:

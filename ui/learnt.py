@@ -97,7 +97,7 @@ def start(bank: MemoryBank) -> None:
 def watch(bank: MemoryBank, job: Job) -> None:
     """Progress while it learns; afterwards what came of it."""
     if job.running:
-        imports.watch(bank, job)
+        imports.watch(job)
         return
     if job.state == "done":
         st.success(f"Learnt from {job.results[-1]:,} questions. Figures on these very questions say nothing of others.")

@@ -68,17 +68,6 @@ def episodes(turns: Ints) -> list[tuple[int, int, int]]:
     return [(int(part[0]), int(part[-1]), len(part)) for part in np.split(turns, cuts)]
 
 
-def binned(values: Floats, most: int) -> tuple[Floats, Ints]:
-    """(float32 [k, b], int32 [b]): the strongest value of every few turns, and the first turn of each bin.
-
-    values: [k, t]. With at most ``most`` turns each is a bin of its own.
-    """
-    t = values.shape[1]
-    width = max(1, -(-t // most))
-    first = np.arange(0, t, width, dtype=np.int32)
-    return np.maximum.reduceat(values, first, axis=1) if t else values, first
-
-
 def drift(rows: Floats | csr_array, sessions: Sequence[int] | np.ndarray) -> Doubles:
     """float64 [s − 1], the cosine between the mean rows of consecutive sessions; 0 where one is empty.
 
