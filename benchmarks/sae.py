@@ -2,20 +2,22 @@
 
 python benchmarks/sae.py --corpus FOLDER --questions locomo.json --row "name=k32 k=32" --row "name=layer4 layer=4 k=32"
 
-A row sets any of: name, layer (3, 4, 5), architecture, k, width, tokens, batch, lr, l0_coefficient, average (1: train
-on the mean state of each text), encoder (matching_pursuit, with k rounds), from (the folder of a trained SAE), sample
+A row sets any of: name, layer (one of --layers), architecture, k, width, tokens, batch, lr, l0_coefficient, average
+(1: train on the mean state of each text), encoder (matching_pursuit, with k rounds), from (the folder of a trained
+SAE), sample
 (reconstruction alone, on so many held-out tokens: for what is slow).
-States of all three layers are harvested in one pass and kept in the cache.
+States of all layers are harvested in one pass and kept in the cache.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import redirect_stderr, redirect_stdout
-from dataclasses import fields
+from dataclasses import fields, replace
 from io import StringIO
 from itertools import islice
 from pathlib import Path
@@ -27,7 +29,8 @@ from common import certificate
 
 from core.bank import MemoryBank
 from core.encoding import dictionary as dictionaries
-from core.encoding.engines import encode_with, presets
+from core.encoding.dense import DenseEmbedder
+from core.encoding.engines import EngineSpec, encode_with, presets, token_model
 from core.encoding.model import States, TokenModel, Tokens, _find_layers
 from core.encoding.weights import locate
 from core.evaluation.runner import evaluate
@@ -40,7 +43,6 @@ from core.training.describe import token_words
 from core.training.residual import TrainingPlan, initialise, keep_freed_memory, new_sae, normalise
 from core.types import Query
 
-LAYERS = (3, 4, 5)
 TRAIN_TOKENS, HELD_OUT_TOKENS, CONCEPT_TOKENS = 700_000, 60_000, 300_000
 PIECES_AT_ONCE = 512
 PLAN_FIELDS = {f.name for f in fields(TrainingPlan)} | {"width"}
@@ -49,54 +51,70 @@ PLAN_FIELDS = {f.name for f in fields(TrainingPlan)} | {"width"}
 class Harvest:
     """Token states of several layers from one pass over a corpus, on disk."""
 
-    def __init__(self, model: TokenModel, corpus: Path, held_out: bool, wanted: int) -> None:
+    def __init__(
+        self, model: TokenModel, layers: Sequence[int], corpus: Path, held_out: bool, wanted: int, spec: EngineSpec
+    ) -> None:
         name = "held-out" if held_out else "train"
-        self.folder = cache_folder() / "sweep" / f"{name}-{wanted}"
+        self.layers, self._sink_norm = layers, spec.sink_norm
+        engine = "" if spec.name == "minilm" else f"{spec.name}-"
+        self.folder = cache_folder() / "sweep" / f"{engine}{name}-{wanted}"
         if not (self.folder / "texts.npz").is_file():
             self._read(model, corpus, held_out, wanted)
         about = np.load(self.folder / "texts.npz")
-        self.indptr, self.words = about["indptr"], about["words"]
+        self.indptr, self._words = about["indptr"], about["words"]
         self.rest = torch.from_numpy(about["rest"])
 
     def layer(self, layer: int) -> torch.Tensor:
-        """float16 [t, d]"""
+        """float16 [t, d], attention sinks left out."""
+        found = self._all(layer)
+        return found[self._calm(found)]
+
+    def words(self, layer: int) -> np.ndarray:
+        """int [t], the word of each of these states."""
+        return self._words[self._calm(self._all(layer)).numpy()]
+
+    def _all(self, layer: int) -> torch.Tensor:
         found: torch.Tensor = torch.load(self.folder / f"layer{layer}.pt", weights_only=True)
         return found
+
+    def _calm(self, states: torch.Tensor) -> torch.Tensor:
+        return states.float().norm(dim=1) <= self._sink_norm
 
     def _read(self, model: TokenModel, corpus: Path, held_out: bool, wanted: int) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         seen: dict[int, torch.Tensor] = {}
-        blocks = _find_layers(model.model, max(LAYERS) + 1)[2]
+        layers = self.layers
+        blocks = _find_layers(model.model, int(model.model.config.num_hidden_layers))[2]
         hooks = [
             blocks[i].register_forward_hook(
                 lambda _m, _i, out, i=i: seen.__setitem__(i, out if isinstance(out, torch.Tensor) else out[0])
             )
-            for i in LAYERS
+            for i in layers
         ]
-        states: dict[int, list[torch.Tensor]] = {i: [] for i in LAYERS}
+        states: dict[int, list[torch.Tensor]] = {i: [] for i in layers}
         lengths, words, rest, known, count = [], [], [], {}, 0
         source = _dialogue(corpus) if held_out else sourced_pieces(corpus, 0, False)
         while count < wanted:
             texts = [text for text, _ in islice(source, PIECES_AT_ONCE)]
             tokens = model.tokenize(texts)
             indptr, kept = tokens.text_indptr, ~tokens.special
-            batch = {i: torch.zeros(int(indptr[-1]), model.d_in, dtype=torch.float16) for i in LAYERS}
+            batch = {i: torch.zeros(int(indptr[-1]), model.d_in, dtype=torch.float16) for i in layers}
             sums = torch.zeros(len(texts), model.d_in)
             for found in model.states(tokens):
                 keep = _kept(tokens, found.windows)
-                for i in LAYERS:
+                for i in layers:
                     batch[i][found.token] = seen[i][keep].half()
                 sums.index_add_(0, torch.from_numpy(tokens.window_text[found.windows]), found.window_sums)
             row = torch.from_numpy(np.repeat(np.arange(len(texts)), np.diff(indptr)))
-            rest.append(sums.index_add_(0, row, -batch[max(LAYERS)].float()).numpy())
-            for i in LAYERS:
+            rest.append(sums.index_add_(0, row, -batch[max(layers)].float()).numpy())
+            for i in layers:
                 states[i].append(batch[i])
             lengths.append(np.diff(indptr))
             words.append(token_words(texts, indptr, tokens.start[kept], known))
             count += int(indptr[-1])
         for hook in hooks:
             hook.remove()
-        for i in LAYERS:
+        for i in layers:
             torch.save(torch.cat(states[i]), self.folder / f"layer{i}.pt")
         indptr = np.concatenate([[0], np.cumsum(np.concatenate(lengths))])
         np.savez(self.folder / "texts.npz", indptr=indptr, words=np.concatenate(words), rest=np.concatenate(rest))
@@ -120,9 +138,8 @@ def _kept(tokens: Tokens, windows: np.ndarray) -> torch.Tensor:
 class Remembered:
     """A model whose states for the questions' bank are computed once for all rows of a layer."""
 
-    def __init__(self, layer: int, average: bool) -> None:
-        spec = presets()["minilm"]
-        self._model = TokenModel(locate(spec.model), f"blocks.{layer}.hook_resid_post", spec.window, pooled=True)
+    def __init__(self, spec: EngineSpec, layer: int, average: bool) -> None:
+        self._model = token_model(replace(spec, hook=f"blocks.{layer}.hook_resid_post"))
         self.d_in, self._known, self._average = self._model.d_in, {}, average
 
     def tokenize(self, texts: list[str]) -> Tokens:
@@ -146,7 +163,9 @@ class Remembered:
 class Questions:
     """Recall of the evidence on a benchmark file, for any SAE."""
 
-    def __init__(self, file: Path, categories: set[str]) -> None:
+    def __init__(self, spec: EngineSpec, file: Path, categories: set[str]) -> None:
+        self.spec = spec
+        self._dense = None if spec.dense == "pooled" else DenseEmbedder(locate(spec.dense))
         bank = MemoryBank.open(cache_folder() / "sweep" / f"{file.stem}.duckdb")
         finish(bank.import_files([file]))
         self.index = bank.index()
@@ -154,12 +173,12 @@ class Questions:
         self._models: dict[int, Remembered] = {}
 
     def recall(self, sae: Any, layer: int) -> dict[str, Any]:
-        model: Any = self._models.setdefault(layer, Remembered(layer, False))
-        codes = encode_with(model, sae, list(self.index.texts), None)
+        model: Any = self._models.setdefault(layer, Remembered(self.spec, layer, False))
+        codes = encode_with(model, sae, list(self.index.texts), self._embedded(list(self.index.texts)))
         old = self.index
         index = Index.build(old.ids, old.texts, old.conversations, old.categories, codes, "", 0)
         texts = sorted({q.text for q in self.asked})
-        asked = encode_with(model, sae, texts, None).merged()
+        asked = encode_with(model, sae, texts, self._embedded(texts)).merged()
         of = {text: asked.take([i]) for i, text in enumerate(texts)}
         modes = finish(evaluate(index, self.asked, of, of.__getitem__, Query("")))["modes"]
         return {
@@ -168,6 +187,9 @@ class Questions:
             "sparse_5300": modes["sparse"]["all_within_chars"]["5300"],
             "active_per_memory": round(float(np.diff(codes.indptr).sum() / len(codes))),
         }
+
+    def _embedded(self, texts: list[str]) -> Any:
+        return self._dense and self._dense.encode(texts)
 
 
 def train(row: dict[str, Any], states: torch.Tensor, folder: Path) -> float:
@@ -217,13 +239,15 @@ def averages(states: torch.Tensor, indptr: np.ndarray) -> torch.Tensor:
     return (sums / torch.from_numpy(np.maximum(np.diff(indptr), 1))[:, None]).half()
 
 
-def measured(sae: Any, layer: int, trained: Harvest, held: Harvest, asked: Questions | None) -> dict[str, Any]:
+def measured(
+    sae: Any, spec: EngineSpec, layer: int, trained: Harvest, held: Harvest, asked: Questions | None
+) -> dict[str, Any]:
     states = held.layer(layer).float()
     figures = assess.reconstruction(sae, states)
     out = {name: figures[name] for name in ("fvu", "l0")}
-    if layer == max(LAYERS):
+    if spec.dense == "pooled" and layer == max(held.layers):
         out["embedding_kept"] = assess.kept_embedding(sae, states, held.indptr, held.rest)
-    out |= assess.concepts(sae, trained.layer(layer)[:CONCEPT_TOKENS], trained.words[:CONCEPT_TOKENS])
+    out |= assess.concepts(sae, trained.layer(layer)[:CONCEPT_TOKENS], trained.words(layer)[:CONCEPT_TOKENS])
     return out | (asked.recall(sae, layer) if asked else {})
 
 
@@ -232,18 +256,22 @@ def main() -> None:
     parser.add_argument("--corpus", type=Path, required=True)
     parser.add_argument("--questions", type=Path, help="a LoCoMo file: recall of its evidence")
     parser.add_argument("--categories", default="1,2,3,4")
+    parser.add_argument("--engine", default="minilm")
+    parser.add_argument("--layers", default="3,4,5", help="layers to harvest; the model is cut off above the last")
+    parser.add_argument("--tokens", type=int, default=TRAIN_TOKENS, help="tokens to harvest for training")
     parser.add_argument("--row", action="append", required=True)
     arguments = parser.parse_args()
     certificate()
     keep_freed_memory()
-    spec = presets()["minilm"]
-    model = TokenModel(locate(spec.model), spec.hook, spec.window, pooled=True)
-    held = Harvest(model, arguments.corpus, True, HELD_OUT_TOKENS)
-    trained = Harvest(model, arguments.corpus, False, TRAIN_TOKENS)
-    asked = Questions(arguments.questions, set(arguments.categories.split(","))) if arguments.questions else None
+    spec, layers = presets()[arguments.engine], [int(layer) for layer in arguments.layers.split(",")]
+    model = token_model(replace(spec, hook=f"blocks.{max(layers)}.hook_resid_post", sink_norm=math.inf))
+    held = Harvest(model, layers, arguments.corpus, True, HELD_OUT_TOKENS, spec)
+    trained = Harvest(model, layers, arguments.corpus, False, arguments.tokens, spec)
+    categories = set(arguments.categories.split(","))
+    asked = Questions(spec, arguments.questions, categories) if arguments.questions else None
     for text in arguments.row:
         row: dict[str, Any] = {name: _value(value) for name, value in (part.split("=", 1) for part in text.split())}
-        layer, folder = row.pop("layer", 5), cache_folder() / "sweep" / "saes" / str(row.get("name", "row"))
+        layer, folder = row.pop("layer", layers[-1]), cache_folder() / "sweep" / "saes" / str(row.get("name", "row"))
         out = {"row": text}
         if "from" in row:
             folder = Path(str(row["from"]))
@@ -260,7 +288,7 @@ def main() -> None:
             figures = assess.reconstruction(sae, held.layer(layer)[: row["sample"]].float())
             print(json.dumps(out | {name: figures[name] for name in ("fvu", "l0")}), flush=True)
             continue
-        print(json.dumps(out | measured(sae, layer, trained, held, asked)), flush=True)
+        print(json.dumps(out | measured(sae, spec, layer, trained, held, asked)), flush=True)
 
 
 def _value(text: str) -> Any:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import threading
 import tomllib
 from dataclasses import asdict, dataclass
@@ -55,6 +56,9 @@ class EngineSpec:
     query_prefix: str = ""
     encoder: str = "trained"
     """``matching_pursuit``: the trained directions, found anew by greedy pursuit, with as many rounds as ``k``."""
+    sink_norm: float = math.inf
+    """Tokens with a longer state are attention sinks (Xiao et al. 2024), which say nothing of their word: like special
+    tokens, they never become latents."""
 
 
 def presets() -> dict[str, EngineSpec]:
@@ -127,6 +131,8 @@ class Engine:
             }
             if spec.encoder != "trained":
                 identity["encoder"] = spec.encoder
+            if spec.sink_norm < math.inf:
+                identity["sink_norm"] = spec.sink_norm
             self._fingerprint = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
         return self._fingerprint
 
@@ -205,11 +211,10 @@ class Engine:
         if self._loaded is None:
             from core.encoding import dictionary as dictionaries
             from core.encoding.dense import DenseEmbedder
-            from core.encoding.model import TokenModel
 
             spec = self.spec
             pooled = spec.dense == "pooled"
-            model = TokenModel(locate(spec.model), spec.hook, spec.window, pooled, self._dtype)
+            model = token_model(spec, self._dtype)
             dictionary = dictionaries.load(locate(spec.sae), model.dtype, model.device)
             if spec.encoder == "matching_pursuit" and isinstance(dictionary, dictionaries.PlainDictionary):
                 dictionary = dictionaries.matching_pursuit(dictionary, dictionary.k)
@@ -221,6 +226,14 @@ class Engine:
             dense = None if pooled else DenseEmbedder(locate(spec.dense), spec.document_prefix, spec.query_prefix)
             self._loaded = model, dictionary, dense
         return self._loaded
+
+
+def token_model(spec: EngineSpec, dtype: Any = None) -> TokenModel:
+    """The language model of a preset, cut off above its hook."""
+    from core.encoding.model import TokenModel
+
+    pooled = spec.dense == "pooled"
+    return TokenModel(locate(spec.model), spec.hook, spec.window, pooled, dtype, sink_norm=spec.sink_norm)
 
 
 def encode_with(model: TokenModel, dictionary: Dictionary, texts: list[str], dense: Floats | None) -> Codes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -80,12 +81,14 @@ class TokenModel:
         pooled: bool,
         dtype: torch.dtype | None = None,
         device: str = "cpu",
+        sink_norm: float = math.inf,
     ) -> None:
         from transformers import AutoModel, AutoTokenizer
         from transformers.utils import logging
 
         logging.disable_progress_bar()  # type: ignore[no-untyped-call]
         self.device = device
+        self._sink_norm = sink_norm
         self.dtype = dtype or best_dtype(device)
         self.tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
         if not self.tokenizer.is_fast:
@@ -169,6 +172,8 @@ class TokenModel:
             (state,) = self._captured
             mask = torch.from_numpy(real).to(self.device)
             keep = real & ~tokens.special[flat]
+            if self._sink_norm < math.inf:
+                keep &= (state.float().norm(dim=2) <= self._sink_norm).cpu().numpy()
             yield States(
                 kept_before[flat[keep]],
                 state[torch.from_numpy(keep).to(self.device)],

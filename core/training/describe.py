@@ -20,9 +20,8 @@ from scipy import sparse
 from core.analysis import labels as naming
 from core.analysis.trust import A_SIDE, ENOUGH, shuffled, sides, trust
 from core.encoding import catalogue
-from core.encoding.engines import EngineSpec, activations
+from core.encoding.engines import EngineSpec, activations, token_model
 from core.encoding.pooling import pool
-from core.encoding.weights import locate
 from core.errors import CoreError
 from core.training.corpus import NAMES, sourced_pieces
 from core.training.residual import keep_freed_memory
@@ -73,11 +72,10 @@ def describe(
     takes half as many.
     """
     from core.encoding import dictionary
-    from core.encoding.model import TokenModel
 
     keep_freed_memory()
     yield Progress(0, 4, "loading the model")
-    model = TokenModel(locate(spec.model), spec.hook, spec.window, pooled=True)
+    model = token_model(spec)
     sparse_side = dictionary.load(sae, model.dtype)
     made = yield from _read(model, sparse_side, _cut(model, corpus, seed, held_out=False), tokens, 0, "labels")
     yield Progress(1, 4, "making labels")

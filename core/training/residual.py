@@ -17,8 +17,8 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
-from core.encoding.engines import EngineSpec
-from core.encoding.weights import locate, write_atomically
+from core.encoding.engines import EngineSpec, token_model
+from core.encoding.weights import write_atomically
 from core.errors import CoreError
 from core.settings import cache_folder
 from core.training.corpus import pieces
@@ -63,12 +63,10 @@ def train(spec: EngineSpec, corpus: Path, plan: TrainingPlan, out: Path) -> Gene
     from sae_lens import SAETrainer, TrainingSAE
     from sae_lens.config import SAETrainerConfig
 
-    from core.encoding.model import TokenModel
-
     keep_freed_memory()
     yield Progress(0, plan.tokens, "loading the model")
     torch.manual_seed(plan.seed)
-    model = TokenModel(locate(spec.model), spec.hook, spec.window, pooled=False)
+    model = token_model(spec)
     folder = cache_folder() / "training" / f"{spec.name}-{_plan_name(plan)}"
     checkpoints = sorted(folder.glob("step_*/position.json"), key=lambda p: int(p.parent.name[5:]))
     position: dict[str, Any] = json.loads(checkpoints[-1].read_text()) if checkpoints else {"chunks": 0, "seconds": 0.0}
