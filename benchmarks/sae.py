@@ -180,7 +180,7 @@ class Questions:
         texts = sorted({q.text for q in self.asked})
         asked = encode_with(model, sae, texts, self._embedded(texts)).merged()
         of = {text: asked.take([i]) for i, text in enumerate(texts)}
-        modes = finish(evaluate(index, self.asked, of, of.__getitem__, Query("")))["modes"]
+        modes = finish(evaluate(index, self.asked, of, of.__getitem__, Query(""))).report["modes"]
         return {
             "sparse_recall@10": modes["sparse"]["recall@10"],
             "combined_recall@10": modes["combined"]["recall@10"],

@@ -37,7 +37,7 @@ def register(commands: Commands) -> None:
     sub.add_argument(
         "--prepare",
         metavar="NAME",
-        help="load one and make the demo bank now",
+        help="fetch what one needs, load it and make the demo bank now",
     )
 
 
@@ -141,7 +141,7 @@ def _info(a: argparse.Namespace) -> Result:
 
 def _engines(a: argparse.Namespace) -> Result:
     if a.prepare:
-        Engine.named(a.prepare).load()
+        drawn(Engine.named(a.prepare).prepare())
         open_demo(a.prepare)
     result: list[dict[str, Any]] = []
     for spec in presets().values():

@@ -10,6 +10,7 @@ import json
 import math
 import threading
 import tomllib
+from collections.abc import Generator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
@@ -19,10 +20,10 @@ import numpy as np
 from core.encoding import catalogue
 from core.encoding.catalogue import Catalogue
 from core.encoding.pooling import cut, pool
-from core.encoding.weights import digest, locate, weight_files
+from core.encoding.weights import digest, identity, locate, prepare, weight_files
 from core.errors import CoreError, EngineMissing
 from core.settings import ASSETS
-from core.types import Codes, Floats, TokenTrace
+from core.types import Codes, Floats, Progress, TokenTrace
 
 if TYPE_CHECKING:
     from core.encoding.dense import DenseEmbedder
@@ -117,10 +118,10 @@ class Engine:
         """16 hex digits over the weights, hook, windows, masks and code format: equal means comparable codes."""
         if self._fingerprint is None:
             spec = self.spec
-            dense = "pooled" if spec.dense == "pooled" else digest(weight_files(locate(spec.dense)))
-            identity: dict[str, Any] = {
+            dense = "pooled" if spec.dense == "pooled" else identity(spec.dense)
+            decisive: dict[str, Any] = {
                 "format": CODE_FORMAT,
-                "model": digest(weight_files(locate(spec.model))),
+                "model": identity(spec.model),
                 "sae": digest(_sae_files(locate(spec.sae))),
                 "hook": spec.hook,
                 "window": spec.window,
@@ -130,10 +131,10 @@ class Engine:
                 "pooling": f"max, sum over parts of {PART_TOKENS} tokens",
             }
             if spec.encoder != "trained":
-                identity["encoder"] = spec.encoder
+                decisive["encoder"] = spec.encoder
             if spec.sink_norm < math.inf:
-                identity["sink_norm"] = spec.sink_norm
-            self._fingerprint = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
+                decisive["sink_norm"] = spec.sink_norm
+            self._fingerprint = hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:16]
         return self._fingerprint
 
     @property
@@ -172,6 +173,12 @@ class Engine:
     @property
     def warm(self) -> bool:
         return self._loaded is not None
+
+    def prepare(self) -> Generator[Progress, None, None]:
+        """Fetch what is missing and can be fetched, then read the weights once."""
+        for place in (self.spec.model, self.spec.sae, self.spec.dense):
+            yield from prepare(place)
+        self.load()
 
     def load(self) -> None:
         """Read the weights. Seconds the first time, then nothing."""

