@@ -23,7 +23,6 @@ DATA = {
     DEMO: "the demo dialogue",
     FILE: "a LoCoMo or LongMemEval file",
 }
-DEFAULTS = Query("")
 RUNNING, MUTING = "Asking the questions of ", "Muting explanations in "
 
 
@@ -212,11 +211,12 @@ def title(run: Run) -> str:
 
 def scored(settings: Query) -> str:
     """How it was scored, in a few words: what differs from the usual."""
-    said = [WEIGHTINGS[settings.weighting].label] if settings.weighting != DEFAULTS.weighting else []
-    said += [f"{settings.fusion} combination"] if settings.fusion != DEFAULTS.fusion else []
-    if settings.balance != DEFAULTS.balance and settings.fusion != "study":
+    usual = link.usual()
+    said = [WEIGHTINGS[settings.weighting].label] if settings.weighting != usual.weighting else []
+    said += [f"{settings.fusion} combination"] if settings.fusion != usual.fusion else []
+    if settings.balance not in (None, usual.balance) and settings.fusion != "study":
         said += [f"dense × {settings.balance:g}"]
-    said += [f"neighbours × {settings.context:g}"] if settings.context != DEFAULTS.context else []
+    said += [f"neighbours × {settings.context:g}"] if settings.context != usual.context else []
     return ", ".join(said) or "scored as usual"
 
 
@@ -254,7 +254,7 @@ def python(bank: MemoryBank, run: Run) -> str:
     said = "".join(
         f", {name}={getattr(run.settings, name)!r}"
         for name in fields
-        if getattr(run.settings, name) != getattr(DEFAULTS, name)
+        if getattr(run.settings, name) != getattr(link.usual(), name)
     )
     categories = None if run.categories is None else list(run.categories)
     return "\n".join(

@@ -27,10 +27,16 @@ MOST_TERMS, HEAVIEST = 50, 3
 MOST_LIKED = 50
 """Memories to be more or less like."""
 DEFAULTS = Query("")
+"""Where nothing is asked otherwise; the balance of dense and sparse is the engine's: ``usual``."""
 
 
 class Unknown(Exception):
     """Why a value of a link is not used, as a sentence."""
+
+
+def usual() -> Query:
+    """What a query is where a link states nothing."""
+    return replace(DEFAULTS, balance=banks.engine().balance)
 
 
 def _written(value: Any) -> str:
@@ -213,7 +219,7 @@ PAIR = (
 SCORING = (
     Field("weighting", _one_of("weighting", lambda: WEIGHTINGS), lambda: DEFAULTS.weighting),
     Field("fusion", _one_of("combination", lambda: FUSIONS), lambda: DEFAULTS.fusion),
-    Field("balance", _share("weight of the dense side"), lambda: DEFAULTS.balance),
+    Field("balance", _share("weight of the dense side"), lambda: usual().balance),
     Field("context", _share("share of the neighbouring turns", MOST_CONTEXT), lambda: DEFAULTS.context),
 )
 RUN_VIEWS = {

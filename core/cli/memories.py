@@ -68,7 +68,7 @@ def _search(a: argparse.Namespace) -> Result:
     memories = bank.memories(hits.ids[i] for i in top)
     explained = {hits.ids[i]: bank.explain(query, hits.ids[i]) for i in top} if a.explain else {}
     result = {
-        "query": asdict(query),
+        "query": asdict(hits.query),
         "mode": a.mode,
         "n_candidates": hits.n_candidates,
         "encode_ms": round(hits.encode_ms, 2),

@@ -57,6 +57,8 @@ class EngineSpec:
     query_prefix: str = ""
     encoder: str = "trained"
     """``matching_pursuit``: the trained directions, found anew by greedy pursuit, with as many rounds as ``k``."""
+    balance: float = 0.25
+    """Weight of the dense side in the combined score where a query states none; chosen on dev data."""
     sink_norm: float = math.inf
     """Tokens with a longer state are attention sinks (Xiao et al. 2024), which say nothing of their word: like special
     tokens, they never become latents."""
@@ -81,6 +83,9 @@ class Encoder(Protocol):
 
     @property
     def warm(self) -> bool: ...
+
+    @property
+    def balance(self) -> float: ...
 
     @property
     def catalogue(self) -> Catalogue: ...
@@ -169,6 +174,10 @@ class Engine:
             except EngineMissing as problem:
                 problems.append(str(problem))
         return problems
+
+    @property
+    def balance(self) -> float:
+        return self.spec.balance
 
     @property
     def warm(self) -> bool:
