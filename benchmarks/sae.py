@@ -84,7 +84,7 @@ class Harvest:
         self.folder.mkdir(parents=True, exist_ok=True)
         seen: dict[int, torch.Tensor] = {}
         layers = self.layers
-        blocks = _find_layers(model.model, int(model.model.config.num_hidden_layers))[2]
+        blocks = _find_layers(model.model, int(model.model.config.num_hidden_layers))
         hooks = [
             blocks[i].register_forward_hook(
                 lambda _m, _i, out, i=i: seen.__setitem__(i, out if isinstance(out, torch.Tensor) else out[0])

@@ -115,7 +115,7 @@ def loss_recovered(spec: EngineSpec, dictionary: Any, texts: Iterable[str]) -> d
     whole: Any = AutoModelForCausalLM.from_pretrained(locate(spec.model), dtype=reader.dtype, local_files_only=True)
     n_layers = int(whole.config.num_hidden_layers)
     layer, before = parse_hook(spec.hook, n_layers)
-    block, splice = _find_layers(whole.eval(), n_layers)[2][layer], _Splice(spec.sink_norm)
+    block, splice = _find_layers(whole.eval(), n_layers)[layer], _Splice(spec.sink_norm)
     handle = block.register_forward_pre_hook(splice.before) if before else block.register_forward_hook(splice.after)
     rules: dict[str, Callable[[Tensor], Tensor]] = {
         "plain": torch.clone,
