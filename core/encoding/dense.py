@@ -18,6 +18,7 @@ class DenseEmbedder:
 
         self._model = SentenceTransformer(str(folder), device=device, local_files_only=True)
         self._prefix = {False: document_prefix, True: query_prefix}
+        self.d = int(self._model.get_embedding_dimension())
 
     def encode(self, texts: list[str], query: bool = False) -> Floats:
         """float32 [n, d], unit rows."""

@@ -54,6 +54,8 @@ class EngineSpec:
     """``pooled``, or the place of a sentence-transformers folder."""
     document_prefix: str = ""
     query_prefix: str = ""
+    kind: str = "tokens"
+    """What the SAE reads: the states of ``tokens``, or one sentence ``embedding`` of the whole text."""
     encoder: str = "trained"
     """``matching_pursuit``: the trained directions, found anew by greedy pursuit, with as many rounds as ``k``."""
     sink_norm: float = math.inf
@@ -110,31 +112,39 @@ class Engine:
         known = presets()
         if name not in known:
             raise EngineMissing(f"No engine is called “{name}”. Known: {', '.join(known)}.")
+        if known[name].kind == "embedding":
+            from core.encoding.embedding_engine import EmbeddingEngine
+
+            return EmbeddingEngine(known[name])
         return cls(known[name])
 
     @property
     def fingerprint(self) -> str:
         """16 hex digits over the weights, hook, windows, masks and code format: equal means comparable codes."""
         if self._fingerprint is None:
-            spec = self.spec
-            dense = "pooled" if spec.dense == "pooled" else digest(weight_files(locate(spec.dense)))
-            identity: dict[str, Any] = {
-                "format": CODE_FORMAT,
-                "model": digest(weight_files(locate(spec.model))),
-                "sae": digest(_sae_files(locate(spec.sae))),
-                "hook": spec.hook,
-                "window": spec.window,
-                "dense": dense,
-                "prefixes": [spec.document_prefix, spec.query_prefix],
-                "mask": "special tokens",
-                "pooling": f"max, sum over parts of {PART_TOKENS} tokens",
-            }
-            if spec.encoder != "trained":
-                identity["encoder"] = spec.encoder
-            if spec.sink_norm < math.inf:
-                identity["sink_norm"] = spec.sink_norm
-            self._fingerprint = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
+            identity = json.dumps(self._identity(), sort_keys=True)
+            self._fingerprint = hashlib.sha256(identity.encode()).hexdigest()[:16]
         return self._fingerprint
+
+    def _identity(self) -> dict[str, Any]:
+        """Everything that decides the codes."""
+        spec = self.spec
+        identity: dict[str, Any] = {
+            "format": CODE_FORMAT,
+            "model": digest(weight_files(locate(spec.model))),
+            "sae": digest(_sae_files(locate(spec.sae))),
+            "hook": spec.hook,
+            "window": spec.window,
+            "dense": "pooled" if spec.dense == "pooled" else digest(weight_files(locate(spec.dense))),
+            "prefixes": [spec.document_prefix, spec.query_prefix],
+            "mask": "special tokens",
+            "pooling": f"max, sum over parts of {PART_TOKENS} tokens",
+        }
+        if spec.encoder != "trained":
+            identity["encoder"] = spec.encoder
+        if spec.sink_norm < math.inf:
+            identity["sink_norm"] = spec.sink_norm
+        return identity
 
     @property
     def about(self) -> dict[str, Any]:
