@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 Embed = Callable[[list[str], bool], Floats]
 """(texts, whether they are queries) → float32 [n, d], unit rows"""
+ANY_HOOK = "blocks.0.hook_resid_post"
+"""A token model reads its states somewhere; here only their mean after the last layer is used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +139,7 @@ def embedder(spec: EngineSpec, dtype: Any = None) -> tuple[Embed, int]:
     if spec.dense == "pooled":
         from core.encoding.model import unit
 
-        model = token_model(spec, dtype)
+        model = token_model(replace(spec, hook=ANY_HOOK), dtype)
 
         def mean(texts: list[str], query: bool) -> Floats:
             tokens = model.tokenize(texts)

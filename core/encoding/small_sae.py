@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from scipy.special import expit
 
 from core.encoding.weights import write_atomically
 from core.errors import CoreError, EngineMissing
@@ -62,7 +63,7 @@ class SmallSAE:
     def decode(self, activations: Floats) -> Floats:
         """float32 [n, t]"""
         before = activations @ self.W_dec + self.b_dec
-        return np.asarray(1 / (1 + np.exp(-before)) if self.output == "sigmoid" else before, np.float32)
+        return np.asarray(expit(before) if self.output == "sigmoid" else before, np.float32)
 
     def save(self, folder: Path) -> None:
         """``cfg.json`` and the weights, as an engine reads them."""
