@@ -12,7 +12,10 @@ from core.encoding import registry
 from core.encoding.engines import Engine, EngineSpec, presets
 from core.errors import CoreError
 from core.groups import FIELDS
+from core.lab import Lab, LabRun
+from core.lab_plan import LabPlan
 from core.maps import MapPlan, MemoryMap
+from core.narratives import NarrativeMemoryAPI
 from core.overlap import GROUPINGS, Overlap, OverlapPair
 from core.readers import FORMATS
 from core.retrieval.counterfactual import Agreement, Flip
@@ -71,6 +74,9 @@ __all__ = [
     "Health",
     "Hits",
     "ImportReport",
+    "Lab",
+    "LabPlan",
+    "LabRun",
     "Label",
     "LatentInfo",
     "MapPlan",
@@ -79,6 +85,7 @@ __all__ = [
     "MemoryBank",
     "MemoryMap",
     "Mode",
+    "NarrativeMemoryAPI",
     "Overlap",
     "OverlapPair",
     "Pair",

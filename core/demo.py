@@ -31,7 +31,7 @@ def open_demo(engine: str = "minilm") -> MemoryBank:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=path.parent) as folder:
             half_done = Path(folder) / path.name
-            _fill(MemoryBank.open(half_done, engine))
+            fill(MemoryBank.open(half_done, engine))
             os.replace(half_done, path)
     bank = MemoryBank.open(path, engine)
     if not len(bank.index()):
@@ -39,7 +39,8 @@ def open_demo(engine: str = "minilm") -> MemoryBank:
     return bank
 
 
-def _fill(bank: MemoryBank) -> None:
+def fill(bank: MemoryBank) -> None:
+    """The demo's memories and questions, with the shipped codes of the bank's engine."""
     with bank.kept_open():
         for reading in demo_readings():
             finish(bank.add(reading, encode=False))
