@@ -41,14 +41,14 @@ def test_a_lasso_on_the_dense_map_selects_on_the_sparse_one(server: Server, page
     heading.wait_for(timeout=60_000)
     page.wait_for_url("**atlas_shape=dense**")
     n = int(heading.inner_text().split()[0].replace(",", ""))
-    assert 0 < n < 285
+    assert 0 < n < 525
     for plot in (0, 1):
-        await_quiet(page, plot, 285 - n)
+        await_quiet(page, plot, 525 - n)
     expect(page.get_by_text("What sets the selection apart from all others?")).to_be_visible()
     with opened(browser) as other:
         other.goto(page.url, wait_until="commit")
         other.get_by_text(f"{n:,} memories selected").wait_for(timeout=60_000)
-        await_quiet(other, 1, 285 - n)
+        await_quiet(other, 1, 525 - n)
     page.get_by_role("button", name="Clear the selection").click()
     page.wait_for_url(re.compile("^(?!.*atlas_shape)"))
     expect(heading).to_have_count(0)

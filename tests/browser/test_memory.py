@@ -11,7 +11,7 @@ from tests.browser.test_recall import asked
 
 def test_a_deep_link_into_a_fresh_server_has_its_frame(fresh_server: Callable[[], Server], page: Page) -> None:
     page.goto(f"{fresh_server().url}/memory?memory=demo%2FD2%3A2&memory_near=dialogue")
-    expect(page.get_by_test_id("stSidebar").get_by_text("285 memories")).to_be_visible()
+    expect(page.get_by_test_id("stSidebar").get_by_text("525 memories")).to_be_visible()
     expect(page.get_by_role("heading", level=1)).to_have_text("What fired while this memory was read?")
     assert asked(page) == {"memory": "demo/D2:2", "memory_near": "dialogue"}
     expect(page.locator('.card[aria-pressed="true"]')).to_have_attribute("data-id", "demo/D2:2")

@@ -37,7 +37,7 @@ def test_categories_lead_to_their_memories_and_the_microscope(server: Server, pa
     x, y = middle(page, 0.5, 0.15)
     page.mouse.click(x, y)
     page.wait_for_url("**overlap_a=**")
-    page.get_by_role("button", name="Compare their 80 memories").click()
+    page.get_by_role("button", name="Compare their 240 memories").click()
     page.wait_for_url("**overlap_zoom=category**")
     expect(page.get_by_role("button", name="Back to all")).to_be_visible()
     page.locator(".st-key-overlap_clash_0 button").click()

@@ -58,10 +58,10 @@ def test_the_demo_opens_with_its_principal_components(show: Show) -> None:
     assert figure["layout"]["title"]["text"] == "Do categories lie apart by meaning and latents?"
     names = [re.sub(r" \(.*", "", trace["name"]) for trace in figure["data"]]
     assert names == ["no category", "Complex/Chaotic", "Routine", "Strong Emotional"]
-    assert sorted(row for trace in figure["data"] for row in rows_of(trace)) == list(range(285))
+    assert sorted(row for trace in figure["data"] for row in rows_of(trace)) == list(range(525))
     assert "of variance" in figure["layout"]["xaxis"]["title"]["text"]
     stamp = figure["layout"]["annotations"][0]["text"]
-    assert "demo · 285 memories · PCA of combined codes · minilm" in stamp
+    assert "demo · 525 memories · PCA of combined codes · minilm" in stamp
     assert page.component("chips")["before"] == "component 1"
 
 

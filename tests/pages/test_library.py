@@ -36,7 +36,7 @@ def file(tmp_path: Path) -> Path:
 
 def test_the_demo_is_described(show: Show) -> None:
     page = show("library")
-    assert [m.value for m in page.at.metric] == ["285", "1", "48", "2"]
+    assert [m.value for m in page.at.metric] == ["525", "1", "48", "2"]
     assert "The latents account for" in page.words
     table = page.at.table[0].value
     assert table["figure"].iloc[0].startswith("FVU")

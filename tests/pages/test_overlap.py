@@ -28,7 +28,7 @@ def chips(page: Shown) -> list[list[int]]:
 def test_the_demo_without_a_model(show: Show) -> None:
     page = show("overlap")
     assert len(page.at.get("plotly_chart")) == 1
-    assert page.at.selectbox(key="overlap_by").options == ["memories (285)", "sessions (7)", "categories (3)"]
+    assert page.at.selectbox(key="overlap_by").options == ["memories (525)", "sessions (7)", "categories (3)"]
     assert page.component("why")["rows"]
     assert "Interference" in [s.value.split(":")[0] for s in page.at.subheader]
     assert page.address == {}
