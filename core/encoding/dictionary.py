@@ -19,6 +19,7 @@ from core.encoding import formats
 from core.encoding.formats import SaeFiles
 from core.encoding.hub import damage
 from core.encoding.releases import Release
+from core.encoding.small_sae import SmallSAE, is_small
 from core.encoding.weights import digest, write_atomically
 from core.errors import CoreError
 from core.settings import cache_folder
@@ -75,10 +76,14 @@ class Dictionary(Protocol):
     where the bias lives in another scale than the states."""
     trained: Trained
 
+    def target(self, states: Tensor) -> Tensor:
+        """float32 [t, ·], what ``decode`` gives back: the states, or what a projection makes of them."""
+        ...
+
     def encode(self, states: Tensor) -> Activations: ...
 
     def decode(self, activations: Activations, n_rows: int) -> Tensor:
-        """x̂, float32 [n_rows, d_in]."""
+        """x̂, float32 [n_rows, ·]."""
         ...
 
 
@@ -136,6 +141,9 @@ class PlainDictionary:
     def decoder_bias(self) -> Tensor:
         """float32 [d_in]"""
         return self._decoder_bias
+
+    def target(self, states: Tensor) -> Tensor:
+        return states.float()
 
     def encode(self, states: Tensor) -> Activations:
         """states: [t, d_in]."""
@@ -196,6 +204,9 @@ class LensDictionary:
         self.d_in, self.n_latents = int(sae.cfg.d_in), int(sae.cfg.d_sae)
         self.mean, self.trained = mean, trained
 
+    def target(self, states: Tensor) -> Tensor:
+        return states.float()
+
     def encode(self, states: Tensor) -> Activations:
         found = []
         with torch.no_grad():
@@ -211,6 +222,28 @@ class LensDictionary:
         acts[activations.row, activations.latent] = activations.value
         reconstructed: Tensor = self._sae.decode(acts).float()
         return reconstructed
+
+
+class SmallDictionary:
+    """A small SAE of narratives, whose decoder gives back what its projection makes of an embedding."""
+
+    def __init__(self, sae: SmallSAE) -> None:
+        self._sae = sae
+        self.d_in, self.n_latents = sae.d_in, sae.n_latents
+        self.mean, self.trained = torch.from_numpy(sae.mean), Trained()
+
+    def target(self, states: Tensor) -> Tensor:
+        return torch.from_numpy(self._sae.target(states.float().cpu().numpy())).to(states.device)
+
+    def encode(self, states: Tensor) -> Activations:
+        acts = torch.from_numpy(self._sae.encode(states.float().cpu().numpy())).to(states.device)
+        row, latent = acts.nonzero(as_tuple=True)
+        return Activations(row, latent, acts[row, latent])
+
+    def decode(self, activations: Activations, n_rows: int) -> Tensor:
+        acts = torch.zeros(n_rows, self.n_latents)
+        acts[activations.row.cpu(), activations.latent.cpu()] = activations.value.cpu()
+        return torch.from_numpy(self._sae.decode(acts.numpy())).to(activations.value.device)
 
 
 def matching_pursuit(dictionary: PlainDictionary, k: int) -> LensDictionary:
@@ -238,6 +271,8 @@ def load(
     The first load goes through sae-lens (ten seconds of import) and leaves plain arrays in the cache; later ones
     take milliseconds. Raises EngineMissing where files are missing, CoreError where they cannot be read.
     """
+    if is_small(folder):
+        return SmallDictionary(SmallSAE.load(folder))
     sae_files = formats.files(folder)
     stats = folder / "stats.safetensors"
     told = json.dumps([PLAIN_FORMAT, asdict(release) if release else None, sae_files.layout], sort_keys=True)

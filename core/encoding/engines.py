@@ -60,8 +60,6 @@ class EngineSpec:
     """``pooled``, or the place of a sentence-transformers folder."""
     document_prefix: str = ""
     query_prefix: str = ""
-    kind: str = "tokens"
-    """What the SAE reads: the states of ``tokens``, or one sentence ``embedding`` of the whole text."""
     encoder: str = "trained"
     """``matching_pursuit``: the trained directions, found anew by greedy pursuit, with as many rounds as ``k``."""
     balance: float = 0.25
@@ -180,44 +178,34 @@ class Engine:
     @classmethod
     def named(cls, name: str) -> Engine:
         """See ``named``. Raises EngineMissing with the known names."""
-        spec = named(name)
-        if spec.kind == "embedding":
-            from core.encoding.embedding_engine import EmbeddingEngine
-
-            return EmbeddingEngine(spec)
-        return cls(spec)
+        return cls(named(name))
 
     @property
     def fingerprint(self) -> str:
         """16 hex digits over the weights, hook, windows, masks and code format: equal means comparable codes."""
         if self._fingerprint is None:
-            decisive = json.dumps(self._identity(), sort_keys=True)
-            self._fingerprint = hashlib.sha256(decisive.encode()).hexdigest()[:16]
+            spec = self.spec
+            decisive: dict[str, Any] = {
+                "format": CODE_FORMAT,
+                "model": identity(spec.model),
+                "sae": digest(formats.files(locate(spec.sae)).all),
+                "hook": spec.hook,
+                "window": spec.window,
+                "dense": "pooled" if spec.dense == "pooled" else identity(spec.dense),
+                "prefixes": [spec.document_prefix, spec.query_prefix],
+                "mask": "special tokens",
+                "pooling": f"max, sum over parts of {PART_TOKENS} tokens",
+            }
+            if spec.encoder != "trained":
+                decisive["encoder"] = spec.encoder
+            if spec.sink_norm < math.inf:
+                decisive["sink_norm"] = spec.sink_norm
+            if spec.sae_prefix:
+                decisive["sae_prefix"] = spec.sae_prefix
+            if (release := spec.release) is not None and (release.overrides or release.norm_scaling_factor):
+                decisive["directory"] = [dict(release.overrides), release.norm_scaling_factor]
+            self._fingerprint = hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:16]
         return self._fingerprint
-
-    def _identity(self) -> dict[str, Any]:
-        """Everything that decides the codes."""
-        spec = self.spec
-        decisive: dict[str, Any] = {
-            "format": CODE_FORMAT,
-            "model": identity(spec.model),
-            "sae": digest(formats.files(locate(spec.sae)).all),
-            "hook": spec.hook,
-            "window": spec.window,
-            "dense": "pooled" if spec.dense == "pooled" else identity(spec.dense),
-            "prefixes": [spec.document_prefix, spec.query_prefix],
-            "mask": "special tokens",
-            "pooling": f"max, sum over parts of {PART_TOKENS} tokens",
-        }
-        if spec.encoder != "trained":
-            decisive["encoder"] = spec.encoder
-        if spec.sink_norm < math.inf:
-            decisive["sink_norm"] = spec.sink_norm
-        if spec.sae_prefix:
-            decisive["sae_prefix"] = spec.sae_prefix
-        if (release := spec.release) is not None and (release.overrides or release.norm_scaling_factor):
-            decisive["directory"] = [dict(release.overrides), release.norm_scaling_factor]
-        return decisive
 
     @property
     def about(self) -> dict[str, Any]:
@@ -436,7 +424,7 @@ def _copied_back(
     for batch in model.states(tokens):
         with torch.inference_mode():
             found = dictionary.encode(batch.states)
-            states = batch.states.float()
+            states = dictionary.target(batch.states)
             left = (states - dictionary.decode(found, len(states))).square().sum(1)
             spread = (states - dictionary.mean.to(states.device)).square().sum(1)
             parts = (found.row, found.latent.int(), found.value, left, spread)
