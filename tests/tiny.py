@@ -169,7 +169,7 @@ def gemma_scope_2(weights: Weights, folder: Path) -> None:
 
 
 def res_jb(weights: Weights, folder: Path, hook: str = "blocks.2.hook_resid_post", **changes: Any) -> None:
-    """``cfg.json`` of the years before sae-lens 6, ``sae_weights.safetensors`` with a scaling factor of ones, sparsity."""
+    """``cfg.json`` as before sae-lens 6, ``sae_weights.safetensors`` with a scaling factor of ones, sparsity."""
     from safetensors.numpy import save_file
 
     d, m = weights.W_enc.shape
@@ -239,7 +239,7 @@ def spec_of(name: str) -> EngineSpec:
 
 
 def fill(cache: Path, name: str) -> tuple[EngineSpec, Weights]:
-    """The preset's repositories in a cache: its model, its SAE, its dense embedder. Returns the SAE's weights as well."""
+    """The preset's repositories in a cache: model, SAE, dense embedder. Returns the SAE's weights as well."""
     spec, weights = spec_of(name), Weights.drawn()
     if name in MODELS:
         publish(cache, spec.model.partition(":")[2], lambda folder: model(MODELS[name], folder))

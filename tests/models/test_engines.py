@@ -75,7 +75,7 @@ def grid(engine: Engine, text: str) -> np.ndarray:
 
 
 def hidden(spec: EngineSpec, text: str, layer: int) -> np.ndarray:
-    """hidden_states[layer] of plain transformers for one text with a beginning-of-sequence token, that token left out."""
+    """hidden_states[layer] of plain transformers for one text behind a beginning-of-sequence token, which is left out."""
     import torch
     from transformers import AutoModel, AutoTokenizer
 
@@ -175,7 +175,7 @@ def test_codes_do_not_depend_on_the_batch(made: Callable[[str], tuple[Engine, We
         assert alone.latents.tolist() == together.latents[together.row(i)].tolist()
         np.testing.assert_allclose(alone.max, together.max[together.row(i)], atol=1e-4)
         np.testing.assert_allclose(alone.dense[0], together.dense[i], atol=1e-5)
-    assert 0 < together.residual.sum() / together.variance.sum()
+    assert together.residual.sum() / together.variance.sum() > 0
 
 
 @pytest.mark.parametrize("name", ["gemma-2b", "nomic-sae"])
@@ -231,8 +231,8 @@ def test_centred_states_are_those_of_transformer_lens(made: Callable[[str], tupl
     folder = locate(engine.spec.model)
     theirs = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
     config = HookedTransformerConfig(
-        n_layers=tiny.LAYERS, d_model=tiny.D, n_ctx=256, d_head=tiny.D // 2, n_heads=2, d_vocab=theirs.config.vocab_size,
-        act_fn="gelu_new", normalization_type="LN", eps=theirs.config.layer_norm_epsilon, device="cpu",
+        n_layers=tiny.LAYERS, d_model=tiny.D, n_ctx=256, d_head=tiny.D // 2, n_heads=2,
+        d_vocab=theirs.config.vocab_size, act_fn="gelu_new", normalization_type="LN", eps=theirs.config.layer_norm_epsilon, device="cpu",
     )  # fmt: skip
     lens = HookedTransformer(config)
     lens.load_and_process_state_dict(
