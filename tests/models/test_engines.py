@@ -75,7 +75,7 @@ def grid(engine: Engine, text: str) -> np.ndarray:
 
 
 def hidden(spec: EngineSpec, text: str, layer: int) -> np.ndarray:
-    """hidden_states[layer] of plain transformers for one text behind a beginning-of-sequence token, which is left out."""
+    """hidden_states[layer] of plain transformers for one text behind the first special token, which is left out."""
     import torch
     from transformers import AutoModel, AutoTokenizer
 
@@ -232,7 +232,8 @@ def test_centred_states_are_those_of_transformer_lens(made: Callable[[str], tupl
     theirs = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
     config = HookedTransformerConfig(
         n_layers=tiny.LAYERS, d_model=tiny.D, n_ctx=256, d_head=tiny.D // 2, n_heads=2,
-        d_vocab=theirs.config.vocab_size, act_fn="gelu_new", normalization_type="LN", eps=theirs.config.layer_norm_epsilon, device="cpu",
+        d_vocab=theirs.config.vocab_size, act_fn="gelu_new",
+        normalization_type="LN", eps=theirs.config.layer_norm_epsilon, device="cpu",
     )  # fmt: skip
     lens = HookedTransformer(config)
     lens.load_and_process_state_dict(

@@ -220,7 +220,7 @@ def answered(kind: Callable[..., BaseException], status: int) -> BaseException:
         (answered(errors.GatedRepoError, 401), None, "is gated: accept its licence on https://huggingface.co/google/"
                                                      "tiny, log in with `hf auth login` (or set HF_TOKEN), then try"),
         (answered(errors.GatedRepoError, 403), "hf_x", "is gated, and the account of your token has no access: ask"),
-        (answered(errors.RepositoryNotFoundError, 401), None, "The hub shows no google/tiny: it has another name, or is"),
+        (answered(errors.RepositoryNotFoundError, 401), None, "The hub shows no google/tiny: it has another name"),
         (answered(errors.RepositoryNotFoundError, 404), "hf_x", "to the account of your token: check the name"),
         (answered(errors.HfHubHTTPError, 401), "hf_x", "The hub refuses your token for google/tiny: log in with"),
         (answered(errors.HfHubHTTPError, 503), None, "The hub answered 503 for google/tiny: try again later."),
