@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -41,7 +42,7 @@ from core.types import CaseLatent, Interference, Label, LatentInfo, Pair
 from ui.jobs import Job, Jobs
 from ui.warm import Warmer
 
-DEFAULT_ENGINE = "minilm"
+DEFAULT_ENGINE = os.environ.get("MNEMOSCOPE_ENGINE", "minilm")
 DEMO = "demo"
 
 
