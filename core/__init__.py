@@ -11,6 +11,7 @@ from core.demo import DEMO_QUERY, open_demo
 from core.encoding.engines import Engine, presets
 from core.errors import CoreError
 from core.groups import FIELDS
+from core.held import HeldCodes
 from core.maps import MapPlan, MemoryMap
 from core.overlap import GROUPINGS, Overlap, OverlapPair
 from core.readers import FORMATS
@@ -67,6 +68,7 @@ __all__ = [
     "Explanation",
     "Flip",
     "Health",
+    "HeldCodes",
     "Hits",
     "ImportReport",
     "Label",
