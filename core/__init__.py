@@ -46,6 +46,7 @@ from core.types import (
     Term,
     TokenTrace,
 )
+from core.versus import EngineComparison
 
 __all__ = [
     "CRITERIA",
@@ -65,6 +66,7 @@ __all__ = [
     "Contrast",
     "CoreError",
     "Engine",
+    "EngineComparison",
     "Explanation",
     "Flip",
     "Health",

@@ -50,6 +50,7 @@ class Run:
     """UTC."""
     engine: str
     """Fingerprint."""
+    engine_name: str
     source: str
     """Where the questions came from: a key of SOURCES."""
     categories: tuple[str, ...] | None

@@ -243,6 +243,4 @@ def _warnings(banks: Sequence[MemoryBank], settings: Query) -> list[str]:
 def _kept(row: Mapping[str, Any]) -> EngineComparison:
     categories = None if row["categories"] is None else tuple(row["categories"])
     settings = query_of(row["settings"])
-    return EngineComparison(
-        **{**row, "engines": tuple(row["engines"]), "categories": categories, "settings": settings}
-    )
+    return EngineComparison(**{**row, "engines": tuple(row["engines"]), "categories": categories, "settings": settings})

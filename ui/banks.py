@@ -62,7 +62,7 @@ def make_engine(name: str) -> Encoder:
 @st.cache_resource(show_spinner=False)
 def pool() -> Pool:
     """The engines of the whole process: the weights of each are loaded once."""
-    return Pool(lambda name: make_engine(name))
+    return Pool(make_engine)
 
 
 def engine_name() -> str:
@@ -130,15 +130,30 @@ def ready() -> list[str]:
 def engines(bank: MemoryBank) -> dict[str, HeldCodes | None]:
     """Engines that this bank can be seen through, by name: it holds codes of them, or they can encode it."""
     held = {one.name: one for one in held_codes(bank)}
-    names = [*presets(), *held, bank.engine.name]
-    here = ready()
-    return {name: held.get(name) for name in names if name in held or name in here}
+    here = {DEFAULT_ENGINE, *held, *ready()}
+    return {name: held.get(name) for name in dict.fromkeys([*presets(), *held]) if name in here}
+
+
+def encoder(bank: MemoryBank, name: str) -> str | Encoder:
+    """An engine to see a bank through: the one of this process, so that no weights are loaded twice."""
+    try:
+        return bank.engine if name == bank.engine.name else pool().engine(name)
+    except EngineMissing:
+        return name
 
 
 def held_codes(bank: MemoryBank) -> list[HeldCodes]:
-    """Whose codes the bank holds; those with the fewest memories to encode come last under one name."""
-    with bank.kept_open():
-        return bank.engines()
+    """Whose codes the bank holds; under one name those last that can be compared with new ones."""
+    try:
+        found = _held_codes(place(bank), bank.version, tuple(ready()), bank)
+    except CoreError:
+        found = bank.engines()
+    return sorted(found, key=lambda one: one.state == "ready")
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def _held_codes(path: str, version: int, here: tuple[str, ...], _bank: MemoryBank) -> list[HeldCodes]:
+    return _bank.engines()
 
 
 # --- which banks there are --------------------------------------------------------------------------------------------

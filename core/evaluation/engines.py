@@ -37,7 +37,10 @@ def gains(before: Sequence[Outcome], after: Sequence[Outcome]) -> dict[Mode, dic
     found = compare(before, after).differences
     return {
         mode: {
-            name: {"mean": round(found[mode][name].gain, 4), "interval": [found[mode][name].low, found[mode][name].high]}
+            name: {
+                "mean": round(found[mode][name].gain, 4),
+                "interval": [found[mode][name].low, found[mode][name].high],
+            }
             for name in JUDGED
         }
         for mode in RANKED
