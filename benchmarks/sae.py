@@ -84,7 +84,7 @@ class Harvest:
         self.folder.mkdir(parents=True, exist_ok=True)
         seen: dict[int, torch.Tensor] = {}
         layers = self.layers
-        blocks = _find_layers(model.model, int(model.model.config.num_hidden_layers))[2]
+        blocks = _find_layers(model.model, int(model.model.config.num_hidden_layers))
         hooks = [
             blocks[i].register_forward_hook(
                 lambda _m, _i, out, i=i: seen.__setitem__(i, out if isinstance(out, torch.Tensor) else out[0])
@@ -180,7 +180,7 @@ class Questions:
         texts = sorted({q.text for q in self.asked})
         asked = encode_with(model, sae, texts, self._embedded(texts)).merged()
         of = {text: asked.take([i]) for i, text in enumerate(texts)}
-        modes = finish(evaluate(index, self.asked, of, of.__getitem__, Query("")))["modes"]
+        modes = finish(evaluate(index, self.asked, of, of.__getitem__, Query(""))).report["modes"]
         return {
             "sparse_recall@10": modes["sparse"]["recall@10"],
             "combined_recall@10": modes["combined"]["recall@10"],

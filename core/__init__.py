@@ -8,7 +8,8 @@ from core.analysis.contrast import Contrast
 from core.analysis.overlap import MEASURES
 from core.bank import MemoryBank
 from core.demo import DEMO_QUERY, open_demo
-from core.encoding.engines import Engine, presets
+from core.encoding import registry
+from core.encoding.engines import Engine, EngineSpec, presets
 from core.errors import CoreError
 from core.groups import FIELDS
 from core.held import HeldCodes
@@ -67,6 +68,7 @@ __all__ = [
     "CoreError",
     "Engine",
     "EngineComparison",
+    "EngineSpec",
     "Explanation",
     "Flip",
     "Health",
@@ -97,4 +99,5 @@ __all__ = [
     "data_folder",
     "open_demo",
     "presets",
+    "registry",
 ]

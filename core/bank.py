@@ -336,6 +336,7 @@ class MemoryBank:
             sessions,
             positions,
             {name: weights for name, weights in self.learning.weights().items() if len(weights) == known.n_latents},
+            self.engine.balance,
         )
 
     @property
@@ -601,6 +602,10 @@ class MemoryBank:
             tuple(self.engine.missing()),
         )
 
+    def settled(self, query: Query) -> Query:
+        """The query with the balance of dense and sparse that it is answered with."""
+        return query if query.balance is not None else replace(query, balance=self.engine.balance)
+
     def provenance(self, query: Query | None = None) -> dict[str, Any]:
         """What every export and picture states: bank, engine, SAE, hook, fingerprint, weighting."""
         about = self.engine.about
@@ -614,7 +619,8 @@ class MemoryBank:
             "fingerprint": self.engine.fingerprint,
         }
         if query is not None:
-            stamp |= {name: getattr(query, name) for name in ("weighting", "fusion", "balance", "context")}
+            stated = self.settled(query)
+            stamp |= {name: getattr(stated, name) for name in ("weighting", "fusion", "balance", "context")}
         return stamp
 
 

@@ -91,7 +91,7 @@ class Runs:
         source: str = QUESTIONS,
     ) -> Generator[Progress, None, Run]:
         """Evaluate and keep the result. A stop in between keeps nothing but the codes of the questions."""
-        bank, settings = self._bank, settings or Query("")
+        bank, settings = self._bank, self._bank.settled(settings or Query(""))
         asked = yield from self.prepared(source, categories, model=True)
         found = yield from bank.evaluate(settings, None, asked)
         run = uuid.uuid4().hex[:8]

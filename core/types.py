@@ -178,8 +178,9 @@ class Query:
     """How activations become sparse scores: a key of ``retrieval.similarity.WEIGHTINGS``."""
     fusion: str = "scaled"
     """How dense and sparse become combined: a key of ``retrieval.fusion.FUSIONS``."""
-    balance: float = 0.25
-    """Weight of the dense side in the combination, against 1 for the sparse side; 0 leaves the sparse side alone."""
+    balance: float | None = None
+    """Weight of the dense side in the combination, against 1 for the sparse side; 0 leaves the sparse side alone, None
+    takes what suits the engine."""
     context: float = 0.25
     """How much of the sparse scores of the memories said just before and after is added to a memory's own, where the
     query has words; 0 looks at each memory alone."""
@@ -218,6 +219,7 @@ class Hits:
     """The memories that at least one mode ranks among its first k, and their place in every mode."""
 
     query: Query
+    """As it was asked, with the balance it was answered with."""
     ids: tuple[str, ...]
     """Ascending."""
     scores: Mapping[Mode, Floats]

@@ -43,6 +43,10 @@ class FakeEncoder(Encoder):
         return {"model_name": "fake words", "hook": "none", "sae": "none", "training": {"fvu": 0.25, "l0": 1.0}}
 
     @property
+    def balance(self) -> float:
+        return 0.25
+
+    @property
     def warm(self) -> bool:
         return self._warm
 

@@ -162,7 +162,7 @@ def python(bank: MemoryBank, query: Query, memory: str | None) -> str:
              "fusion": query.fusion, "balance": query.balance, "context": query.context, "criterion": query.criterion,
              "threshold": query.threshold, "terms": query.terms, "muted": query.muted, "masked": query.masked,
              "lexical": query.lexical}  # fmt: skip
-    default = Query("")
+    default = link.usual()
     said = ", ".join(
         f"{name}={value!r}" for name, value in given.items() if name == "text" or value != getattr(default, name)
     )

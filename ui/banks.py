@@ -70,6 +70,14 @@ def engine_name() -> str:
     return str(st.session_state.get("engine", DEFAULT_ENGINE))
 
 
+def balance() -> float:
+    """Weight of the dense side, the sparse side being 1, that the engine in use is asked with."""
+    try:
+        return current().engine.balance
+    except CoreError:
+        return pool().engine(DEFAULT_ENGINE).balance
+
+
 def warmer() -> Warmer:
     """Of the engine in use. One that stands for stored codes alone has nothing to load."""
     engine = current().engine

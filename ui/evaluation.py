@@ -23,7 +23,6 @@ DATA = {
     DEMO: "the demo dialogue",
     FILE: "a LoCoMo or LongMemEval file",
 }
-DEFAULTS = Query("")
 RUNNING, MUTING = "Asking the questions of ", "Muting explanations in "
 
 
@@ -233,11 +232,12 @@ def made_with(run: Run) -> str:
 
 def scored(settings: Query) -> str:
     """How it was scored, in a few words: what differs from the usual."""
-    said = [WEIGHTINGS[settings.weighting].label] if settings.weighting != DEFAULTS.weighting else []
-    said += [f"{settings.fusion} combination"] if settings.fusion != DEFAULTS.fusion else []
-    if settings.balance != DEFAULTS.balance and settings.fusion != "study":
+    usual = link.usual()
+    said = [WEIGHTINGS[settings.weighting].label] if settings.weighting != usual.weighting else []
+    said += [f"{settings.fusion} combination"] if settings.fusion != usual.fusion else []
+    if settings.balance not in (None, usual.balance) and settings.fusion != "study":
         said += [f"dense × {settings.balance:g}"]
-    said += [f"neighbours × {settings.context:g}"] if settings.context != DEFAULTS.context else []
+    said += [f"neighbours × {settings.context:g}"] if settings.context != usual.context else []
     return ", ".join(said) or "scored as usual"
 
 
@@ -292,7 +292,7 @@ def written(settings: Query) -> str:
     return "".join(
         f", {field.key}={getattr(settings, field.key)!r}"
         for field in link.SCORING
-        if getattr(settings, field.key) != getattr(DEFAULTS, field.key)
+        if getattr(settings, field.key) not in (None, getattr(link.usual(), field.key))
     )
 
 

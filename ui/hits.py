@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -161,7 +161,7 @@ def split(hits: Hits) -> dict[str, tuple[float, float]]:
     sides = [np.maximum(hits.scores[mode], 0).astype(float) for mode in ("dense", "sparse")]
     if hits.query.fusion == "scaled":
         sides = [side / side.max() if side.max(initial=0) > 0 else side for side in sides]
-        sides[0] = sides[0] * hits.query.balance
+        sides[0] = sides[0] * cast(float, hits.query.balance)  # stated by every answer
     dense, sparse = (side**2 for side in sides)
     total = np.maximum(dense + sparse, 1e-12)
     return {name: (float(d), float(s)) for name, d, s in zip(hits.ids, dense / total, sparse / total, strict=True)}

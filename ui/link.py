@@ -27,10 +27,21 @@ MOST_TERMS, HEAVIEST = 50, 3
 MOST_LIKED = 50
 """Memories to be more or less like."""
 DEFAULTS = Query("")
+"""Where nothing is asked otherwise; the balance of dense and sparse is the engine's: ``usual``."""
+
+
+def unless_usual(settings: Query) -> Query:
+    """The same, with the balance left to each engine where it is the usual one of this engine."""
+    return replace(settings, balance=None) if settings.balance == usual().balance else settings
 
 
 class Unknown(Exception):
     """Why a value of a link is not used, as a sentence."""
+
+
+def usual() -> Query:
+    """What a query is where a link states nothing."""
+    return replace(DEFAULTS, balance=banks.balance())
 
 
 def _written(value: Any) -> str:
@@ -215,7 +226,7 @@ PAIR = (
 SCORING = (
     Field("weighting", _one_of("weighting", lambda: WEIGHTINGS), lambda: DEFAULTS.weighting),
     Field("fusion", _one_of("combination", lambda: FUSIONS), lambda: DEFAULTS.fusion),
-    Field("balance", _share("weight of the dense side"), lambda: DEFAULTS.balance),
+    Field("balance", _share("weight of the dense side"), lambda: usual().balance),
     Field("context", _share("share of the neighbouring turns", MOST_CONTEXT), lambda: DEFAULTS.context),
 )
 EVALUATE_VIEWS = {"runs": "This engine", "engines": "Engine against engine"}
@@ -508,9 +519,11 @@ def use_engine(name: str) -> None:
     """From a callback: see the bank through another engine. What was chosen under one waits until it is used again:
     latents of one are none of another’s."""
     state, before = st.session_state, st.session_state.get("_engine")
-    state.setdefault("_left", {})[before] = {key: state.get(key) for key in _of_one_engine()}
+    left: dict[str, dict[str, Any]] = state.setdefault("_left", {})
+    left[str(before)] = {key: state.get(key) for key in (*_of_one_engine(), "balance")}
+    state["engine"] = name
     forget_latents()
-    state.update(state["_left"].get(name, {}), engine=name)
+    state.update({"balance": usual().balance} | left.get(name, {}))
 
 
 def open_latent(latent: int) -> None:

@@ -54,8 +54,8 @@ def engine() -> None:
     except EngineMissing:
         offered = {}
     if state["engine"] not in offered:
-        said, state["engine"] = state["engine"][:80], banks.DEFAULT_ENGINE
-        link.forget_latents()
+        said = state["engine"][:80]
+        link.use_engine(banks.DEFAULT_ENGINE)
         offered = banks.engines(banks.current())
         link.note(f"The engine “{said}” is not here, nor has this bank codes of it. Known: {', '.join(offered)}.")
     st.selectbox(

@@ -82,7 +82,7 @@ def start(bank: MemoryBank, engines: Sequence[str]) -> None:
     with parts.kept_problem():
         task = bank.versus.run(
             [banks.encoder(bank, name) for name in engines],
-            evaluation.settings(),
+            link.unless_usual(evaluation.settings()),
             state[f"versus_categories_{bank.name}"] or None,
         )
         banks.jobs().start(evaluation.key(bank), f"{COMPARING}{bank.name}", task)

@@ -8,8 +8,6 @@ from typing import Any
 
 from core.bank import MemoryBank
 from core.cli.shared import Commands, Result, asked_for, drawn, known_conversation, positive, short, similarity
-from core.demo import open_demo
-from core.encoding.engines import Engine, presets
 from core.readers import FORMATS
 from core.types import MODES, Explanation, Hits, ImportReport, Memory
 
@@ -35,12 +33,6 @@ def register(commands: Commands) -> None:
     sub.add_argument("--k", type=positive, default=20, help="how many latents (default 20)")
 
     commands.add("info", _info, "What a bank holds, and how well the dictionary fits it.")
-    sub = commands.add("engines", _engines, "The engines and what each still needs.", bank=False)
-    sub.add_argument(
-        "--prepare",
-        metavar="NAME",
-        help="load one and make the demo bank now",
-    )
 
 
 def _import(a: argparse.Namespace) -> Result:
@@ -87,7 +79,7 @@ def _search(a: argparse.Namespace) -> Result:
     memories = bank.memories(hits.ids[i] for i in top)
     explained = {hits.ids[i]: bank.explain(query, hits.ids[i]) for i in top} if a.explain else {}
     result = {
-        "query": asdict(query),
+        "query": asdict(hits.query),
         "mode": a.mode,
         "n_candidates": hits.n_candidates,
         "encode_ms": round(hits.encode_ms, 2),
@@ -156,23 +148,6 @@ def _info(a: argparse.Namespace) -> Result:
         f"{health.silent_share:.1%} of the latents silent",
         *health.missing,
         *map(_held, held),
-    ]
-    return result, lines
-
-
-def _engines(a: argparse.Namespace) -> Result:
-    if a.prepare:
-        Engine.named(a.prepare).load()
-        open_demo(a.prepare)
-    result: list[dict[str, Any]] = []
-    for spec in presets().values():
-        missing = Engine(spec).missing()
-        result.append(
-            {"name": spec.name, "title": spec.title, "ready": not missing, "missing": missing, "hook": spec.hook}
-        )
-    lines = [
-        f"{e['name']:16} {'ready' if e['ready'] else 'missing: ' + ' '.join(e['missing'])}  {e['title']}"
-        for e in result
     ]
     return result, lines
 

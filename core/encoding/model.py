@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import math
 import re
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
@@ -14,11 +16,16 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from core.encoding.hub import damage
+from core.encoding.weights import weight_files
 from core.errors import CoreError
 from core.types import Floats, Ints, Offsets
 
 TOKENS_PER_BATCH = 4096
 """Padded tokens in one forward pass: large enough for full speed on a CPU, small enough for any memory."""
+MOST_TOKENS_PER_BATCH = 131_072
+BYTES_PER_TOKEN = 60
+"""Of activations in one forward pass, times the width of a state: the widest layer, attention, and room to spare."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +41,8 @@ class Tokens:
     """bool, tokens that stand for no characters of the text: they never become latents."""
     start: Ints
     end: Ints
+    texts: tuple[str, ...] = ()
+    """The texts themselves, where one token is a whole text."""
 
     @property
     def text_indptr(self) -> Offsets:
@@ -59,6 +68,13 @@ class States:
     window_counts: Tensor
 
 
+def best_device() -> str:
+    """cuda or mps where there is one."""
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
 def best_dtype(device: str) -> torch.dtype:
     """bf16 where it is faster: on a GPU, and on CPUs with bf16 instructions. Elsewhere emulation makes it slower."""
     if device != "cpu" or torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported():
@@ -66,11 +82,21 @@ def best_dtype(device: str) -> torch.dtype:
     return torch.float32
 
 
+def tokens_per_batch(device: str, d_in: int) -> int:
+    """Padded tokens of one forward pass: what half of a GPU's free memory holds."""
+    if device != "cuda":
+        return TOKENS_PER_BATCH
+    free = torch.cuda.mem_get_info()[0]
+    return int(min(MOST_TOKENS_PER_BATCH, max(TOKENS_PER_BATCH, free // 2 // (BYTES_PER_TOKEN * d_in))))
+
+
 class TokenModel:
     """A transformers model cut off above its hook.
 
     hook: ``blocks.L.hook_resid_post`` or ``blocks.L.hook_resid_pre``, counted from 0, as sae-lens names them.
-    pooled: keep all layers, because the mean of the last one is the dense vector.
+    pooled: keep all layers, because the mean of the last one is the dense vector. prepend_bos: whether a window
+    begins with the beginning-of-sequence token. centred: take the mean over the d numbers from each state, which is
+    what TransformerLens' ``center_writing_weights`` does to the residual stream.
     """
 
     def __init__(
@@ -82,32 +108,30 @@ class TokenModel:
         dtype: torch.dtype | None = None,
         device: str = "cpu",
         sink_norm: float = math.inf,
+        prepend_bos: bool = True,
+        centred: bool = False,
     ) -> None:
-        from transformers import AutoModel, AutoTokenizer
-        from transformers.utils import logging
-
-        logging.disable_progress_bar()  # type: ignore[no-untyped-call]
         self.device = device
-        self._sink_norm = sink_norm
+        self._sink_norm, self._centred = sink_norm, centred
         self.dtype = dtype or best_dtype(device)
-        self.tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        if not self.tokenizer.is_fast:
-            raise CoreError(f"The tokenizer in {folder} gives no character offsets; a “fast” tokenizer is needed.")
-        first_special = self.tokenizer("a", return_special_tokens_mask=True)["special_tokens_mask"][0]
-        # A first position that is no word swallows the attention sink; some tokenizers add none.
-        self._bos: int | None = None if first_special else self.tokenizer.bos_token_id
-        model = AutoModel.from_pretrained(folder, dtype=self.dtype, local_files_only=True)
-        self.model: nn.Module = model.eval().to(device)
-        self.d_in = int(model.config.hidden_size)
-        self.window = window
-        self._layer, self._before = parse_hook(hook, int(model.config.num_hidden_layers))
-        owner, name, layers = _find_layers(model, int(model.config.num_hidden_layers))
+        self.tokenizer, config = _tokenizer_and_config(folder)
+        first = self.tokenizer("a", return_special_tokens_mask=True)
+        adds_one = bool(first["special_tokens_mask"][0])
+        self._bos: int | None = self.tokenizer.bos_token_id if prepend_bos and not adds_one else None
+        # A first position that is no word swallows the attention sink; some tokenizers add none, and some SAEs
+        # were trained without one, which the tokenizer's own habit must then give way to.
+        self._add_special = prepend_bos or not adds_one or first["input_ids"][0] != self.tokenizer.bos_token_id
+        text = config.get_text_config()
+        n_layers, self.d_in = int(text.num_hidden_layers), int(text.hidden_size)
+        self._layer, self._before = parse_hook(hook, n_layers)
         if not pooled:
-            layers = nn.ModuleList(list(layers)[: self._layer + 1])
-            setattr(owner, name, layers)
-            model.config.num_hidden_layers = len(layers)
+            _cut(text, n_layers, self._layer + 1)
+        model = _load(folder, config, self.dtype)
+        self.model: nn.Module = model.eval().to(device)
+        self.window = min(window, _longest(text, window))
+        block = _find_layers(model, int(text.num_hidden_layers))[self._layer]
+        self._tokens_per_batch = 0
         self._captured: list[Tensor] = []
-        block = layers[self._layer]
         if self._before:
             block.register_forward_pre_hook(
                 lambda _m, args, kwargs: self._captured.append(args[0] if args else kwargs["hidden_states"]),
@@ -130,6 +154,7 @@ class TokenModel:
             return_offsets_mapping=True,
             return_special_tokens_mask=True,
             split_special_tokens=True,  # “[SEP]” typed by a person is text
+            add_special_tokens=self._add_special,
             return_attention_mask=False,
             verbose=False,
         )
@@ -152,36 +177,117 @@ class TokenModel:
 
     @torch.inference_mode()
     def states(self, tokens: Tokens) -> Iterator[States]:
-        """Token states, batch by batch, windows sorted by length so that little is padded."""
+        """Token states, batch by batch, windows sorted by length so that little is padded.
+
+        A batch that does not fit into memory is halved, and those after it are as small.
+        """
         lengths = np.diff(tokens.window_indptr)
         kept_before = np.concatenate([[0], np.cumsum(~tokens.special)])
         order = np.argsort(lengths, kind="stable")
-        pad = self.tokenizer.pad_token_id or 0
-        for windows in _batches(order, lengths):
-            width = int(lengths[windows].max())
-            within = np.arange(width)
-            flat = tokens.window_indptr[windows][:, None] + within
-            real = within < lengths[windows][:, None]
-            flat = np.where(real, flat, 0)
-            ids = np.where(real, tokens.ids[flat], pad)
-            self._captured.clear()
-            output = self.model(
-                input_ids=torch.from_numpy(ids).to(self.device),
-                attention_mask=torch.from_numpy(real.astype(np.int64)).to(self.device),
-            ).last_hidden_state
-            (state,) = self._captured
-            mask = torch.from_numpy(real).to(self.device)
-            keep = real & ~tokens.special[flat]
-            if self._sink_norm < math.inf:
-                keep &= (state.float().norm(dim=2) <= self._sink_norm).cpu().numpy()
-            yield States(
-                kept_before[flat[keep]],
-                state[torch.from_numpy(keep).to(self.device)],
-                windows,
-                (output.float() * mask[:, :, None]).sum(1).cpu(),
-                mask.sum(1).cpu(),
-            )
+        limit = self._tokens_per_batch or tokens_per_batch(self.device, self.d_in)
+        waiting = deque(_batches(order, lengths, limit))
+        while waiting:
+            windows = waiting.popleft()
+            try:
+                states = self._states(tokens, windows, lengths[windows], kept_before)
+            except RuntimeError as problem:
+                if len(windows) == 1 or "out of memory" not in str(problem).lower():
+                    raise
+                states = None  # beyond the handler, or the failed pass would keep its memory
+            if states is None:
+                _free()
+                self._tokens_per_batch = max(1, int(lengths[windows].max()) * len(windows) // 2)
+                rest = np.concatenate([windows, *waiting])
+                waiting = deque(_batches(rest, lengths, self._tokens_per_batch))
+            else:
+                yield states
         self._captured.clear()
+
+    def _states(self, tokens: Tokens, windows: Offsets, lengths: Offsets, kept_before: Offsets) -> States:
+        within = np.arange(int(lengths.max()))
+        flat = tokens.window_indptr[windows][:, None] + within
+        real = within < lengths[:, None]
+        flat = np.where(real, flat, 0)
+        ids = np.where(real, tokens.ids[flat], self.tokenizer.pad_token_id or 0)
+        self._captured.clear()
+        mask = torch.from_numpy(real).to(self.device)
+        output = self.model(
+            input_ids=torch.from_numpy(ids).to(self.device),
+            attention_mask=mask.long(),
+        ).last_hidden_state
+        (state,) = self._captured
+        keep = real & ~tokens.special[flat]
+        if self._sink_norm < math.inf:
+            keep &= (state.float().norm(dim=2) <= self._sink_norm).cpu().numpy()
+        kept = state[torch.from_numpy(keep).to(self.device)]
+        if self._centred:
+            kept = kept.float() - kept.float().mean(1, keepdim=True)
+        return States(
+            kept_before[flat[keep]],
+            kept,
+            windows,
+            (output.float() * mask[:, :, None]).sum(1).cpu(),
+            mask.sum(1).cpu(),
+        )
+
+
+def _tokenizer_and_config(folder: Path) -> tuple[Any, Any]:
+    from transformers import AutoConfig, AutoTokenizer
+
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        config = AutoConfig.from_pretrained(folder, local_files_only=True)
+    except (OSError, ValueError, KeyError, TypeError) as problem:
+        raise CoreError(f"transformers could not read the model in {folder}: {problem}") from problem
+    if not tokenizer.is_fast:
+        raise CoreError(f"The tokenizer in {folder} gives no character offsets; a “fast” tokenizer is needed.")
+    return tokenizer, config
+
+
+def _cut(config: Any, n_layers: int, kept: int) -> None:
+    """Let the configuration describe the lowest layers alone: those above the hook are never read from the disk."""
+    for name, value in list(vars(config).items()):
+        if isinstance(value, list) and len(value) == n_layers:
+            setattr(config, name, value[:kept])
+    config.num_hidden_layers = kept
+
+
+def _load(folder: Path, config: Any, dtype: torch.dtype) -> Any:
+    """The model. Raises CoreError where a file is damaged or lacks a tensor, which transformers would make up."""
+    from safetensors import SafetensorError
+    from transformers import AutoModel
+    from transformers.utils import logging
+
+    for file in weight_files(folder):
+        if wrong := damage(file):
+            raise CoreError(f"{file} cannot be read: {wrong}. Download it again.")
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    verbosity = logging.get_verbosity()
+    logging.set_verbosity(40)  # errors alone: the layers that were cut off are meant to be left over
+    try:
+        model, about = AutoModel.from_pretrained(
+            folder, config=config, dtype=dtype, local_files_only=True, use_safetensors=True, output_loading_info=True
+        )
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as problem:
+        raise CoreError(f"transformers could not read the model in {folder}: {problem}") from problem
+    finally:
+        logging.set_verbosity(verbosity)
+    lacking = sorted(name for name in about["missing_keys"] if "pooler" not in name)
+    if lacking or about["mismatched_keys"]:
+        name = (lacking or sorted(map(str, about["mismatched_keys"])))[0]
+        raise CoreError(f"The weights in {folder} do not fill a {type(model).__name__}: {name} is not there.")
+    return model
+
+
+def _longest(config: Any, window: int) -> int:
+    """Positions that the model has; rotary models go on beyond, absolute ones have no more."""
+    return int(getattr(config, "max_position_embeddings", window) or window)
+
+
+def _free() -> None:
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
 
 
 def parse_hook(hook: str, n_layers: int) -> tuple[int, bool]:
@@ -195,24 +301,21 @@ def parse_hook(hook: str, n_layers: int) -> tuple[int, bool]:
     return (layer - 1, False) if before and layer else (layer, before)
 
 
-def _find_layers(model: nn.Module, n_layers: int) -> tuple[nn.Module, str, nn.ModuleList]:
+def _find_layers(model: nn.Module, n_layers: int) -> nn.ModuleList:
     """The stack of blocks, whatever the architecture calls it."""
-    for owner in model.modules():
-        for name, child in owner.named_children():
-            if isinstance(child, nn.ModuleList) and len(child) == n_layers:
-                return owner, name, child
+    for module in model.modules():
+        if isinstance(module, nn.ModuleList) and len(module) == n_layers:
+            return module
     raise CoreError(f"{type(model).__name__} has no stack of {n_layers} layers that a hook could read.")
 
 
-def _batches(order: Offsets, lengths: Offsets) -> Iterator[Offsets]:
-    """Runs of windows whose padded size stays below TOKENS_PER_BATCH."""
+def _batches(order: Offsets, lengths: Offsets, limit: int) -> Iterator[Offsets]:
+    """Runs of windows, shortest first, whose padded size stays below a limit."""
     start = 0
     while start < len(order):
-        stop = start + 1
-        widths = lengths[order[start : start + TOKENS_PER_BATCH]] * np.arange(
-            1, len(order[start : start + TOKENS_PER_BATCH]) + 1
-        )
-        stop = start + max(1, int(np.searchsorted(widths, TOKENS_PER_BATCH, side="right")))
+        ahead = order[start : start + limit]
+        widths = lengths[ahead] * np.arange(1, len(ahead) + 1)
+        stop = start + max(1, int(np.searchsorted(widths, limit, side="right")))
         yield order[start:stop]
         start = stop
 

@@ -9,6 +9,9 @@ from core.encoding.engines import Encoder
 from core.errors import EngineMissing
 from core.types import Codes, TokenTrace
 
+USUAL_BALANCE = 0.25
+"""Of codes that were stored before engines stated one."""
+
 
 class StoredEngine(Encoder):
     """Stored codes answer everything but texts they were not made of; those need the model."""
@@ -39,6 +42,10 @@ class StoredEngine(Encoder):
     @property
     def about(self) -> dict[str, Any]:
         return self._about
+
+    @property
+    def balance(self) -> float:
+        return float(self._about.get("balance", USUAL_BALANCE))
 
     @property
     def warm(self) -> bool:

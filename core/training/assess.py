@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from core.encoding.engines import EngineSpec, token_model
+from core.encoding.weights import locate
 from core.types import Ints, Offsets
 
 STRONGEST = 20
@@ -75,4 +78,65 @@ def concepts(dictionary: Any, states: Tensor, words: Ints) -> dict[str, float]:
         "concept_share": round(float((distinct[live] >= DIFFERENT).mean()), 4),
         "single_word_share": round(float((distinct[live] == 1).mean()), 4),
         "dead_share_of_concepts": round(1 - float(live.mean()), 4),
+    }
+
+
+class _Splice:
+    """Replaces a block's states by what a rule makes of them; the first position and attention sinks keep theirs."""
+
+    def __init__(self, sink_norm: float) -> None:
+        self.rule: Callable[[Tensor], Tensor] = torch.clone
+        self._sink_norm = sink_norm
+
+    def __call__(self, state: Tensor) -> Tensor:
+        """state: [1, t, d]."""
+        rest = state[0, 1:]
+        sink = rest.float().norm(dim=1, keepdim=True) > self._sink_norm
+        return torch.cat([state[0, :1], torch.where(sink, rest, self.rule(rest))])[None]
+
+    def after(self, _module: Any, _inputs: Any, out: Any) -> Any:
+        return self(out) if isinstance(out, Tensor) else (self(out[0]), *out[1:])
+
+    def before(self, _module: Any, inputs: Any) -> Any:
+        return (self(inputs[0]), *inputs[1:])
+
+
+def loss_recovered(spec: EngineSpec, dictionary: Any, texts: Iterable[str]) -> dict[str, float]:
+    """What a language model's next-token loss says of an SAE that stands in for its states at the engine's hook.
+
+    (loss with zeros − loss with x̂) / (loss with zeros − loss), losses in nats per token (Bricken et al. 2023).
+    texts: held out; the first window of each is read.
+    """
+    from transformers import AutoModelForCausalLM
+
+    from core.encoding.model import _find_layers, parse_hook
+
+    reader = token_model(spec)
+    whole: Any = AutoModelForCausalLM.from_pretrained(locate(spec.model), dtype=reader.dtype, local_files_only=True)
+    n_layers = int(whole.config.num_hidden_layers)
+    layer, before = parse_hook(spec.hook, n_layers)
+    block, splice = _find_layers(whole.eval(), n_layers)[layer], _Splice(spec.sink_norm)
+    handle = block.register_forward_pre_hook(splice.before) if before else block.register_forward_hook(splice.after)
+    rules: dict[str, Callable[[Tensor], Tensor]] = {
+        "plain": torch.clone,
+        "spliced": lambda x: dictionary.decode(dictionary.encode(x), len(x)).to(x.dtype),
+        "zeros": torch.zeros_like,
+    }
+    total, count = dict.fromkeys(rules, 0.0), 0
+    with torch.inference_mode():
+        for text in texts:
+            tokens = reader.tokenize([text])
+            ids = torch.from_numpy(tokens.ids[: tokens.window_indptr[1]])
+            count += len(ids) - 1
+            for name, rule in rules.items():
+                splice.rule = rule
+                logits = whole(input_ids=ids[None]).logits[0, :-1].float()
+                total[name] += float(torch.nn.functional.cross_entropy(logits, ids[1:], reduction="sum"))
+    handle.remove()
+    plain, spliced, zeros = (total[name] / max(count, 1) for name in rules)
+    return {
+        "loss": round(plain, 4),
+        "loss_spliced": round(spliced, 4),
+        "loss_zeros": round(zeros, 4),
+        "loss_recovered": round((zeros - spliced) / (zeros - plain), 4),
     }

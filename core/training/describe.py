@@ -12,7 +12,7 @@ from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from itertools import islice, pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from scipy import sparse
@@ -22,12 +22,14 @@ from core.analysis.trust import A_SIDE, ENOUGH, shuffled, sides, trust
 from core.encoding import catalogue
 from core.encoding.engines import EngineSpec, activations, token_model
 from core.encoding.pooling import pool
+from core.encoding.weights import locate
 from core.errors import CoreError
 from core.training.corpus import NAMES, sourced_pieces
 from core.training.residual import keep_freed_memory
 from core.types import Floats, Ints, Progress
 
 if TYPE_CHECKING:
+    from core.encoding.dense import DenseEmbedder
     from core.encoding.model import TokenModel
 
 WINDOW_TOKENS = 32
@@ -72,25 +74,28 @@ def describe(
     takes half as many.
     """
     from core.encoding import dictionary
+    from core.encoding.dense import DenseEmbedder
 
     keep_freed_memory()
     yield Progress(0, 4, "loading the model")
     model = token_model(spec)
     sparse_side = dictionary.load(sae, model.dtype)
-    made = yield from _read(model, sparse_side, _cut(model, corpus, seed, held_out=False), tokens, 0, "labels")
+    dense = None if spec.dense == "pooled" else DenseEmbedder(locate(spec.dense))
+    parts = model, sparse_side, dense
+    made = yield from _read(*parts, _cut(model, corpus, seed, held_out=False), tokens, 0, "labels")
     yield Progress(1, 4, "making labels")
     drawn = sides(made.fires, np.asarray(made.strata), LABEL_SIDE, seed)
-    names, score = _name(model, made, drawn)
+    names, score = _name(model, dense, made, drawn)
     figures = _statistics(made, sparse_side)
     del made
-    held = yield from _read(model, sparse_side, _cut(model, corpus, seed + 1, held_out=True), tokens // 2, 2, "trust")
+    held = yield from _read(*parts, _cut(model, corpus, seed + 1, held_out=True), tokens // 2, 2, "trust")
     yield Progress(3, 4, "measuring trust")
     judged = sides(held.fires, np.asarray(held.strata), A_SIDE, seed)
-    vectors = embed(model, names)
+    vectors = embed(model, dense, names)
     believed = trust(vectors, held.vectors, judged)
     named = np.asarray([bool(name) for name in names])
     believed = np.where(named, believed, np.nan).astype(np.float32)
-    examples = yield from _read(model, sparse_side, iter([(text, 0) for text in demo]), 10**9, 3, "examples")
+    examples = yield from _read(*parts, iter([(text, 0) for text in demo]), 10**9, 3, "examples")
     columns = {
         "label": names,
         "source": ["words" if name else "" for name in names],
@@ -135,10 +140,12 @@ def summary(vectors: Floats, named: np.ndarray, texts: Floats, judged: Any) -> d
     }
 
 
-def embed(model: TokenModel, texts: list[str]) -> Floats:
-    """float32 [n, d], unit rows: the model's own sentence embedding."""
+def embed(model: TokenModel, dense: DenseEmbedder | None, texts: list[str]) -> Floats:
+    """float32 [n, d], unit rows: of the dense embedder, or the model's own sentence embedding where there is none."""
     from core.encoding.model import unit
 
+    if dense is not None:
+        return dense.encode([text or "." for text in texts])
     out = []
     for start in range(0, len(texts), TEXTS_AT_ONCE):
         tokens = model.tokenize([text or "." for text in texts[start : start + TEXTS_AT_ONCE]])
@@ -165,7 +172,13 @@ def _cut(model: TokenModel, corpus: Path, seed: int, held_out: bool) -> Iterator
 
 
 def _read(
-    model: TokenModel, sae: Any, source: Iterator[tuple[str, int]], wanted: int, step: int, note: str
+    model: TokenModel,
+    sae: Any,
+    dense: DenseEmbedder | None,
+    source: Iterator[tuple[str, int]],
+    wanted: int,
+    step: int,
+    note: str,
 ) -> Generator[Progress, None, Windows]:
     """Read windows until they hold enough tokens."""
     from core.encoding.model import unit
@@ -182,7 +195,7 @@ def _read(
         yield Progress(step, 4, f"{note}: {n_tokens:,} of {wanted:,} tokens" if wanted < 10**9 else note)
         tokens = model.tokenize([text for text, _ in batch])
         indptr = tokens.text_indptr
-        sums = np.zeros((len(batch), model.d_in), np.float32)
+        sums = np.zeros((len(batch), model.d_in), np.float32) if dense is None else None
         token, latent, value, _, _ = activations(model, sae, tokens, int(indptr[-1]), sums)
         found = pool(indptr, token, latent, value, sae.n_latents)
         kept = ~tokens.special
@@ -192,7 +205,7 @@ def _read(
         columns.append(found.latents)
         values.append(found.max)
         peaks.append(word[indptr[row] + found.peak] + 1)
-        vectors.append(unit(sums))
+        vectors.append(dense.encode([text for text, _ in batch]) if dense else unit(cast(Floats, sums)))
         latents_of.append(latent)
         values_of.append(value)
         words_of.append(word[token])
@@ -220,7 +233,7 @@ def token_words(texts: list[str], indptr: np.ndarray, start: Ints, known: dict[s
     return out
 
 
-def _name(model: TokenModel, made: Windows, drawn: Any) -> tuple[list[str], Floats]:
+def _name(model: TokenModel, dense: DenseEmbedder | None, made: Windows, drawn: Any) -> tuple[list[str], Floats]:
     """(labels, their AUROC on the texts that made them)."""
     terms = naming.read_terms(made.texts, NAMES)
     term_of = np.asarray([-1] + [terms.of_words.get(word, -1) for word in made.words], np.int32)
@@ -229,13 +242,13 @@ def _name(model: TokenModel, made: Windows, drawn: Any) -> tuple[list[str], Floa
     word = np.asarray(made.peaks[drawn.positive[row, column], row]).ravel().astype(np.int64)
     peaks[row, column] = term_of[word]
     found = naming.candidates(terms, drawn, peaks)
-    labels = naming.choose(terms, embed(model, terms.shown), made.vectors, drawn, found)
+    labels = naming.choose(terms, embed(model, dense, terms.shown), made.vectors, drawn, found)
     first = np.searchsorted(row, np.arange(len(labels) + 1))
     spoken = np.asarray(["", *made.words], dtype=object)[word]
     labels = [
         naming.with_mark(label, spoken[a:b].tolist()) for label, (a, b) in zip(labels, pairwise(first), strict=True)
     ]
-    return labels, trust(embed(model, labels), made.vectors, drawn)
+    return labels, trust(embed(model, dense, labels), made.vectors, drawn)
 
 
 def _statistics(made: Windows, sae: Any) -> dict[str, Any]:

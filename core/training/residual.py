@@ -14,6 +14,7 @@ from collections.abc import Generator, Iterator
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import asdict, dataclass
 from io import StringIO
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,8 @@ from core.types import Progress
 PIECES_PER_CHUNK = 1024
 BUFFER_TOKENS = 131_072
 HELD_OUT_TOKENS = 60_000
+LOSS_TEXTS = 400
+"""Held-out texts on which a language model's loss is taken with the SAE spliced in."""
 CHECKPOINT_SECONDS = 120
 ARCHITECTURES = ("topk", "batchtopk", "matryoshka", "jumprelu")
 ENCODER_START = 0.3
@@ -277,6 +280,9 @@ def _save(
         "minutes": round(seconds / 60, 1),
         "tokens_per_second": round(plan.tokens / max(seconds, 1e-9)),
     }
+    if spec.dense != "pooled":
+        held_out = islice(pieces(corpus, plan.seed, held_out=True), LOSS_TEXTS)
+        report |= assess.loss_recovered(spec, dictionary, held_out)
     save_file({"mean": states.mean(0), "density": report.pop("density")}, out / "stats.safetensors")
     (out / "report.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
 

@@ -17,7 +17,7 @@ import pytest
 
 import core.__main__ as cli
 from core import MemoryBank
-from core.cli import memories
+from core.cli import engines
 from core.encoding.catalogue import Catalogue
 from core.encoding.engines import Engine, EngineSpec
 from core.progress import finish
@@ -44,7 +44,7 @@ SCHEMA = {
         "n_latents", "fvu", "latents", "provenance",
     },
     "info": {"bank", "memories", "questions", "conversations", "sources", "health"},
-    "engines": {"name", "title", "ready", "missing", "hook"},
+    "engines": {"name", "title", "ready", "missing", "bytes", "hook"},
     "evaluate": {"n_questions", "modes", "differences", "provenance", "warnings"},
     "learn-weights": {"learnt_on", "raised_above_1.5", "silenced_below_0.67"},
 }  # fmt: skip
@@ -244,16 +244,18 @@ def test_info(call: Callable[..., Any], bank: Path) -> None:
 def test_engines(call: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for folder in ("model", "sae"):
         (tmp_path / folder).mkdir()
-        (tmp_path / folder / "w.safetensors").touch()
+        (tmp_path / folder / "sae_weights.safetensors").write_bytes(b"1234")
     (tmp_path / "sae" / "cfg.json").touch()
     model, sae = f"folder:{tmp_path}/model", f"folder:{tmp_path}/sae"
     here = EngineSpec("here", "Is here", model, "x/y", "blocks.0.hook_resid_post", 64, sae, "pooled")
     monkeypatch.setattr(
-        memories, "presets", lambda: {"here": here, "gone": replace(here, name="gone", sae="folder:/no/sae")}
+        engines, "presets", lambda: {"here": here, "gone": replace(here, name="gone", sae="folder:/no/sae")}
     )
     first, second = call("engines")
-    assert set(first) == set(second) == SCHEMA["engines"]
-    assert (first["name"], first["ready"], first["missing"]) == ("here", True, [])
+    assert set(first) == SCHEMA["engines"] | {"fingerprint"}
+    assert set(second) == SCHEMA["engines"]
+    assert (first["name"], first["ready"], first["missing"], first["bytes"]) == ("here", True, [], 8)
+    assert first["fingerprint"] == Engine(here).fingerprint
     assert (second["name"], second["ready"]) == ("gone", False)
     assert "/no/sae" in second["missing"][0]
 

@@ -119,6 +119,18 @@ def test_a_batch_gives_what_each_text_gives_alone(folder_of: Callable[[str], Pat
     assert len(alone) == 1 + 10 + 3 + 0 + 40 + 1
 
 
+def test_attention_sinks_become_no_latents(folder_of: Callable[[str], Path]) -> None:
+    import torch
+
+    from core.encoding.model import TokenModel
+
+    words = WORDS[:6]
+    norm = np.linalg.norm(reference(folder_of("llama"), words)[2][1:], axis=1)
+    limit = float(np.sort(norm)[3:5].mean())
+    model = TokenModel(folder_of("llama"), "blocks.1.hook_resid_post", WINDOW, False, torch.float32, sink_norm=limit)
+    assert np.isnan(states_of(model, [" ".join(words)])).all(1).tolist() == (norm > limit).tolist()
+
+
 def test_windows_lose_nothing_and_begin_with_a_token_that_is_no_word(folder_of: Callable[[str], Path]) -> None:
     text = "  ".join(WORDS * 2)
     tokens = model_of(folder_of("llama")).tokenize(["one", text])

@@ -47,7 +47,7 @@ def test_a_folder_of_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         ("package:json.decoder/model", "is not installed"),  # a module without a folder
         ("folder:/no/such/folder", "There is no folder /no/such/folder"),
         ("assets:sae/no-such-engine", "no-such-engine (from “assets:sae/no-such-engine”)"),
-        ("hub:google/gemma-2b", "it begins with package:, assets: or folder:"),
+        ("cloud:google/gemma-2b", "it begins with package:, wheel:, assets:, folder:, hub: or sae-lens:"),
         ("", "is not a place"),
     ],
 )
@@ -64,9 +64,17 @@ def test_a_file_is_no_folder(tmp_path: Path) -> None:
 
 
 def test_weights_come_in_a_fixed_order_and_nothing_else(tmp_path: Path) -> None:
-    for name in ("b.safetensors", "config.json", "a.npz", "c.gguf", "tokenizer.json"):
+    for name in ("b.safetensors", "config.json", "a.safetensors", "tokenizer.json"):
         (tmp_path / name).touch()
-    assert [p.name for p in weight_files(tmp_path)] == ["a.npz", "b.safetensors", "c.gguf"]
+    assert [p.name for p in weight_files(tmp_path)] == ["a.safetensors", "b.safetensors"]
+
+
+def test_the_same_weights_in_another_format_do_not_count(tmp_path: Path) -> None:
+    for name in ("whole.gguf", "params.npz", "model.safetensors"):
+        (tmp_path / name).touch()
+    for name in ("model.safetensors", "params.npz", "whole.gguf"):
+        assert [p.name for p in weight_files(tmp_path)] == [name]
+        (tmp_path / name).unlink()
 
 
 def test_a_folder_without_weights_is_named(tmp_path: Path) -> None:
