@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -48,7 +49,7 @@ from core.types import CaseLatent, Interference, Label, LatentInfo, Pair
 from ui.jobs import Job, Jobs
 from ui.warm import Pool, Warmer
 
-DEFAULT_ENGINE = "minilm"
+DEFAULT_ENGINE = os.environ.get("MNEMOSCOPE_ENGINE", "minilm")
 DEMO = "demo"
 SECONDS_READY_HOLDS = 5.0
 """Whether files of an engine are here is looked up again after so long."""

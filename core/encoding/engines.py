@@ -240,7 +240,9 @@ class Engine:
             try:
                 for file in files(locate(place)):
                     if downloadable(place) and (wrong := hub.damage(file)):
-                        raise EngineMissing(f"{file} cannot be used: {wrong}. It is downloaded again by “prepare”.")
+                        raise EngineMissing(
+                            f"{file} cannot be used: {wrong}. Again: python -m core engines --prepare NAME"
+                        )
             except EngineMissing as problem:
                 problems.append(str(problem).replace("--prepare NAME", f"--prepare {self.name}"))
         return list(dict.fromkeys(problems))

@@ -77,7 +77,7 @@ def make(
     about = config.get("metadata") or config
     model = _place(model or (release.model if release else "") or str(about.get("model_name") or ""), "model")
     hook = hook or (f"blocks.{layer}.hook_resid_post" if layer is not None else "")
-    hook = hook or (release.hook if release else str(about.get("hook_name") or ""))
+    hook = hook or (release.hook if release else _said_hook(about))
     if not hook:
         raise CoreError("Say which layer the SAE reads: --layer 12, or --hook blocks.12.hook_resid_post.")
     dense = "pooled" if dense == "pooled" else _place(engines.DENSE.get(dense, dense), "dense embedder")
@@ -244,9 +244,7 @@ def _about_sizes(spec: EngineSpec, release: Release | None) -> list[Finding]:
     d_in = _d_in(spec, release)
     if not gives or not d_in or gives == d_in:
         return []
-    model = (release.model if release else "") or str(
-        (_configuration(spec.sae).get("metadata") or {}).get("model_name", "")
-    )
+    model = release.model if release else str(_trained(spec).get("model_name") or "")
     fitting = [r for r in releases.search(spec.model_name) if r.model == spec.model_name and not r.unreadable]
     other = f", or an SAE of {spec.model_name} such as {fitting[0].release}/{fitting[0].id}" if fitting else ""
     needs = f"It needs {model}: use that model{other}." if model else f"Use the model that it was trained on{other}."
@@ -263,7 +261,7 @@ def _about_hook(spec: EngineSpec, release: Release | None) -> list[Finding]:
     layers = _of(_model_config(spec), "num_hidden_layers", "n_layer")
     if layers and int(match[1]) >= layers:
         return [Finding("problem", f"{spec.model_name} has {layers} layers (0–{layers - 1}), none for {spec.hook}.")]
-    trained = release.hook if release else _trained(spec, "hook_name")
+    trained = release.hook if release else _said_hook(_trained(spec))
     if trained and _state(trained) != _state(spec.hook):
         return [Finding("doubt", f"This SAE was trained at {trained}, and the engine reads {spec.hook}.")]
     return []
@@ -271,7 +269,7 @@ def _about_hook(spec: EngineSpec, release: Release | None) -> list[Finding]:
 
 def _about_model(spec: EngineSpec, release: Release | None) -> list[Finding]:
     found = []
-    trained = release.model if release else _trained(spec, "model_name")
+    trained = release.model if release else str(_trained(spec).get("model_name") or "")
     if trained and spec.model.startswith("hub:") and _plain(trained) != _plain(spec.model_name):
         found.append(
             Finding("doubt", f"This SAE was trained on {trained}, and the engine's model is {spec.model_name}.")
@@ -286,9 +284,15 @@ def _about_model(spec: EngineSpec, release: Release | None) -> list[Finding]:
     return found
 
 
-def _trained(spec: EngineSpec, field: str) -> str:
+def _trained(spec: EngineSpec) -> dict[str, Any]:
     config = _configuration(spec.sae)
-    return str((config.get("metadata") or config).get(field) or "")
+    found: dict[str, Any] = config.get("metadata") or config
+    return found
+
+
+def _said_hook(about: dict[str, Any]) -> str:
+    """The hook that an SAE's own file names; before sae-lens 6 the field had another name."""
+    return str(about.get("hook_name") or about.get("hook_point") or "")
 
 
 def _state(hook: str) -> str:

@@ -48,6 +48,7 @@ class Server:
     data: Path
     url: str = ""
     process: subprocess.Popen[bytes] = field(default=None)  # type: ignore[assignment]
+    environment: dict[str, str] = field(default_factory=dict)
 
     def start(self) -> Server:
         with socket.socket() as free:
@@ -56,7 +57,7 @@ class Server:
         self.url = f"http://localhost:{port}"
         command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless=true",
                    f"--server.port={port}", "--server.fileWatcherType=none", "--server.address=localhost"]  # fmt: skip
-        environment = os.environ | {"MNEMOSCOPE_DATA": str(self.data)}
+        environment = os.environ | {"MNEMOSCOPE_DATA": str(self.data)} | self.environment
         self.data.mkdir(parents=True, exist_ok=True)
         with (self.data / "server.log").open("wb") as log:
             self.process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT)
