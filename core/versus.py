@@ -185,7 +185,7 @@ def _measure(
         "fingerprint": bank.engine.fingerprint,
         **{key: about.get(key, "") for key in ("model_name", "hook", "sae", "encoder")},
         "modes": comparing.figures(outcomes),
-        "separability": {mode: {f: round(float(one[f][0]), 4) for f in FIGURES} for mode, one in drawn.items()},
+        "separability": {mode: {f: _rounded(float(one[f][0])) for f in FIGURES} for mode, one in drawn.items()},
         "latents": _statistics(bank),
     }
     return _Measured(bank, codes, outcomes, drawn, report)

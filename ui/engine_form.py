@@ -47,8 +47,10 @@ def search() -> None:
         st.caption("No SAE of sae-lens’ directory has all of these words.")
         return
 
+    key = f"engine_found_{words.strip()}"  # a selection is by position: other words, other rows
+
     def chosen() -> None:
-        picked = st.session_state["engine_found"].selection.rows
+        picked = st.session_state[key].selection.rows
         if picked and not found[picked[0]].unreadable:
             one = found[picked[0]]
             st.session_state.update(
@@ -58,7 +60,7 @@ def search() -> None:
     st.dataframe(
         [{"SAE": f"{r.release}/{r.id}", "model": r.model, "reads": r.hook or r.unreadable,
           "latents": r.d_sae or None} for r in found],
-        hide_index=True, key="engine_found", on_select=chosen, selection_mode="single-row", height=230,
+        hide_index=True, key=key, on_select=chosen, selection_mode="single-row", height=230,
         alt=f"{len(found)} published SAEs; a row fills the form.",
     )  # fmt: skip
 

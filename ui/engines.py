@@ -87,7 +87,10 @@ def actions(bank: MemoryBank, name: str, held: list[HeldCodes]) -> None:
 
 def _encode(bank: MemoryBank, name: str, missing: list[str], busy: bool) -> None:
     spec = presets()[name]
-    needed, there = registry.estimate_bytes(spec), os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    needed = (
+        registry.estimate_bytes(spec) if bank.engine.warm else 0
+    )  # the estimate asks torch, for which no page waits
     download = f"Download {spec.download / GB:.1f} GB and encode" if missing and spec.download else "Encode this bank"
     st.button(
         f"{download} with {parts.plain(name)}", type="primary", icon=":material/bolt:", key="engine_encode",

@@ -425,6 +425,8 @@ def forget_latents(but: Collection[str] = ()) -> None:
         if field.key not in but:
             st.session_state[field.key] = field.default()
     st.session_state.update(dict.fromkeys(set(OF_ONE_RUN) - set(but), ""), compose_past=[], compose_kept=("", ""))
+    if "balance" not in but:
+        st.session_state["balance"] = usual().balance
 
 
 def _of_one_engine() -> list[str]:
@@ -523,7 +525,7 @@ def use_engine(name: str) -> None:
     left[str(before)] = {key: state.get(key) for key in (*_of_one_engine(), "balance")}
     state["engine"] = name
     forget_latents()
-    state.update({"balance": usual().balance} | left.get(name, {}))
+    state.update(left.get(name, {}))
 
 
 def open_latent(latent: int) -> None:

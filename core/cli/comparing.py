@@ -74,7 +74,8 @@ def _engine_lines(report: Mapping[str, Any]) -> list[str]:
             lines.append(f"{f'{mode}, {figure}':>32}{values}")
     if report["n_cases"]:
         for figure in ("effect", "share_positive"):
-            values = "".join(f"{one['separability']['sparse'][figure]:14.3f}" for one in engines)
+            known = [one["separability"]["sparse"][figure] for one in engines]
+            values = "".join(f"{'–':>14}" if value is None else f"{value:14.3f}" for value in known)
             lines.append(f"{f'sparse, SEP {figure}':>32}{values}")
     for figure in ("l0", "latents_per_memory", "silent_share", "fvu"):
         lines.append(f"{figure:>32}" + "".join(f"{one['latents'][figure]:14.3f}" for one in engines))
