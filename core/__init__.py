@@ -12,6 +12,7 @@ from core.encoding import registry
 from core.encoding.engines import Engine, EngineSpec, presets
 from core.errors import CoreError
 from core.groups import FIELDS
+from core.held import HeldCodes
 from core.lab import Lab, LabRun
 from core.lab_plan import LabPlan
 from core.maps import MapPlan, MemoryMap
@@ -49,6 +50,7 @@ from core.types import (
     Term,
     TokenTrace,
 )
+from core.versus import EngineComparison
 
 __all__ = [
     "CRITERIA",
@@ -68,10 +70,12 @@ __all__ = [
     "Contrast",
     "CoreError",
     "Engine",
+    "EngineComparison",
     "EngineSpec",
     "Explanation",
     "Flip",
     "Health",
+    "HeldCodes",
     "Hits",
     "ImportReport",
     "Lab",

@@ -14,13 +14,15 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from core import readers, timelines
+from core import held, readers, timelines
 from core.compositions import Compositions
 from core.encoding.engines import Encoder, Engine
-from core.errors import CoreError
+from core.encoding.stored import StoredEngine
+from core.errors import CoreError, EngineMissing
 from core.evaluation import runner as running
 from core.evaluation.runner import Evaluation
 from core.groups import Groups
+from core.held import HeldCodes
 from core.latents import Latents
 from core.learning import Learning
 from core.maps import Maps
@@ -55,6 +57,7 @@ from core.types import (
     Term,
     TokenTrace,
 )
+from core.versus import Versus
 
 CHARACTERS_PER_BATCH = 20_000
 """One transaction: a few seconds of encoding, so that a stop or a kill loses little."""
@@ -84,8 +87,18 @@ class MemoryBank:
 
     @classmethod
     def open(cls, path: str | Path, engine: str | Encoder = "minilm", create: bool = True) -> MemoryBank:
-        """Open a bank, or make an empty one. Loads no model. Raises CoreError when the file is no bank."""
-        return cls(Database(Path(path), create), Engine.named(engine) if isinstance(engine, str) else engine)
+        """Open a bank, or make an empty one. Loads no model. Raises CoreError when the file is no bank.
+
+        Where the engine cannot work on this machine, the bank is opened with what it holds of its codes.
+        """
+        database = Database(Path(path), create)
+        return cls(database, _usable(database, engine))
+
+    def with_engine(self, engine: str | Encoder) -> MemoryBank:
+        """The same bank seen through the codes of another engine: one file, one lock, an index of its own."""
+        if engine in (self.engine, self.engine.name):
+            return self
+        return MemoryBank(self._database, _usable(self._database, engine))
 
     @property
     def path(self) -> Path:
@@ -133,6 +146,11 @@ class MemoryBank:
     def runs(self) -> Runs:
         """Evaluations of the bank: run, kept, compared, and looked into."""
         return Runs(self)
+
+    @property
+    def versus(self) -> Versus:
+        """Engine against engine on these memories: measured, kept."""
+        return Versus(self)
 
     @property
     def groups(self) -> Groups:
@@ -198,6 +216,14 @@ class MemoryBank:
     def questions(self) -> list[Question]:
         with self._database.work() as cursor:
             return tables.questions(cursor)
+
+    def engines(self) -> list[HeldCodes]:
+        """The engines that this bank holds codes of: how many memories, and whether more can be made here."""
+        return held.engines(self)
+
+    def forget_codes(self, fingerprint: str) -> int:
+        """Delete the codes of one engine; what people made with it stays. The number of memories that lost them."""
+        return held.forget(self, fingerprint)
 
     def table(self, what: str) -> pa.Table:
         """``memories``, or ``codes`` with a row of lists per memory: for export."""
@@ -596,6 +622,21 @@ class MemoryBank:
             stated = self.settled(query)
             stamp |= {name: getattr(stated, name) for name in ("weighting", "fusion", "balance", "context")}
         return stamp
+
+
+def _usable(database: Database, engine: str | Encoder) -> Encoder:
+    """The engine; where it cannot work here, what the bank holds of it, if anything."""
+    if not isinstance(engine, str):
+        here = isinstance(engine, StoredEngine) or not engine.missing()
+        row = None if here else held.latest(database, engine.name)
+        return engine if row is None else StoredEngine.instead_of(engine, row["fingerprint"], row["about"])
+    try:
+        return _usable(database, Engine.named(engine))
+    except EngineMissing as problem:
+        row = held.latest(database, engine)
+        if row is None:
+            raise
+        return StoredEngine(engine, row["fingerprint"], row["about"], [str(problem)])
 
 
 def _batches(texts: Sequence[str]) -> Iterable[tuple[int, int]]:

@@ -14,6 +14,8 @@ import pyarrow.parquet as pq
 from core import readers
 from core.bank import MemoryBank
 from core.cases import read_cases
+from core.encoding.engines import Encoder, Engine, presets
+from core.encoding.stored import StoredEngine
 from core.progress import finish
 from core.settings import ASSETS, data_folder
 from core.store import tables
@@ -33,10 +35,8 @@ def open_demo(engine: str = "minilm") -> MemoryBank:
             half_done = Path(folder) / path.name
             fill(MemoryBank.open(half_done, engine))
             os.replace(half_done, path)
-    bank = MemoryBank.open(path, engine)
-    if not len(bank.index()):
-        _adopt_shipped_codes(bank)
-    return bank
+    adopt_shipped_codes(MemoryBank.open(path, engine))
+    return MemoryBank.open(path, engine)
 
 
 def fill(bank: MemoryBank) -> None:
@@ -44,7 +44,7 @@ def fill(bank: MemoryBank) -> None:
     with bank.kept_open():
         for reading in demo_readings():
             finish(bank.add(reading, encode=False))
-        _adopt_shipped_codes(bank)
+        adopt_shipped_codes(bank)
 
 
 def demo_readings() -> Iterable[Reading]:
@@ -64,16 +64,26 @@ def shipped(engine: str) -> tuple[Path, Path, Path]:
     return codes, query, trust
 
 
-def _adopt_shipped_codes(bank: MemoryBank) -> None:
-    """Store the shipped codes where they are of the engine in use; else the bank waits to be encoded."""
-    files = shipped(bank.engine.name)
-    if not all(file.is_file() for file in files):
-        return
+def adopt_shipped_codes(bank: MemoryBank) -> None:
+    """Store the shipped codes of every engine that they are of now; an engine whose files are missing is taken at its
+    word, so that its codes can be looked at without its model. Another version of an engine waits to be encoded."""
+    with bank.kept_open():
+        held = {one.fingerprint for one in bank.engines()}
+        for name in presets():
+            files = shipped(name)
+            if not all(file.is_file() for file in files):
+                continue
+            fingerprint = pq.read_schema(files[0]).metadata[b"fingerprint"].decode()
+            engine: Encoder = bank.engine if bank.engine.name == name else Engine.named(name)
+            if engine.missing():
+                engine = StoredEngine.instead_of(engine, fingerprint, engine.about)
+            if fingerprint not in held and fingerprint == engine.fingerprint:
+                _adopt(bank.with_engine(engine), *files)
+
+
+def _adopt(bank: MemoryBank, *files: Path) -> None:
     memories, queries, trust = (pq.read_table(file) for file in files)
-    about = memories.schema.metadata
-    if about[b"fingerprint"].decode() != bank.engine.fingerprint:
-        return
-    n_latents = int(about[b"n_latents"])
+    n_latents = int(memories.schema.metadata[b"n_latents"])
     bank.adopt(
         memories["id"].to_pylist(),
         tables.codes_of(memories, n_latents),

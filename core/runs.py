@@ -50,6 +50,7 @@ class Run:
     """UTC."""
     engine: str
     """Fingerprint."""
+    engine_name: str
     source: str
     """Where the questions came from: a key of SOURCES."""
     categories: tuple[str, ...] | None
@@ -91,7 +92,7 @@ class Runs:
     ) -> Generator[Progress, None, Run]:
         """Evaluate and keep the result. A stop in between keeps nothing but the codes of the questions."""
         bank, settings = self._bank, self._bank.settled(settings or Query(""))
-        asked = yield from self._prepared(source, categories, model=True)
+        asked = yield from self.prepared(source, categories, model=True)
         found = yield from bank.evaluate(settings, None, asked)
         run = uuid.uuid4().hex[:8]
         row = {
@@ -103,7 +104,7 @@ class Runs:
             stored.add(cursor, row, found.cases)
         return self.get(run)
 
-    def _prepared(
+    def prepared(
         self, source: str, categories: Sequence[str] | None, model: bool = False
     ) -> Generator[Progress, None, list[Question]]:
         """The questions, once their codes are stored. model: it is needed in any case, to measure the time."""
@@ -222,7 +223,7 @@ class Runs:
     ) -> Generator[Progress, None, dict[str, Any]]:
         """Rank lost by muting the three latents that explain a hit most, against three shared ones as common."""
         bank, settings = self._bank, settings or Query("")
-        asked = yield from self._prepared(source, categories)
+        asked = yield from self.prepared(source, categories)
         codes = bank.store_queries([q.text for q in asked])
         found = yield from faithfulness.mutings(bank.index(), asked, codes, settings)
         return faithfulness.report(found, len(asked)) | {"provenance": bank.provenance(settings)}
@@ -242,9 +243,13 @@ def is_missed(case: Outcome, mode: Mode) -> bool:
 
 
 def _run(row: Mapping[str, Any]) -> Run:
-    settings: dict[str, Any] = {
-        name: tuple(value) if isinstance(value, list) else value for name, value in row["settings"].items()
-    }
-    settings["terms"] = tuple(Term(**term) for term in settings["terms"])
     categories = None if row["categories"] is None else tuple(row["categories"])
-    return Run(**{**row, "settings": Query(**settings), "categories": categories})
+    return Run(**{**row, "settings": query_of(row["settings"]), "categories": categories})
+
+
+def query_of(written: Mapping[str, Any]) -> Query:
+    """Settings as a bank keeps them."""
+    plain: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in written.items()
+    }
+    return Query(**plain | {"terms": tuple(Term(**term) for term in plain["terms"])})

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import streamlit as st
 
-from ui import banks, evaluation, frame, link, misses, parts, proofs, results
+from ui import banks, evaluation, frame, link, misses, parts, proofs, results, versus
 
 
 def draw(page: frame.Body) -> None:
     bank = page.bank
     parts.told_problem()
+    looked = st.segmented_control(
+        "What is measured", list(link.EVALUATE_VIEWS), format_func=lambda name: link.EVALUATE_VIEWS[name],
+        key="evaluate_view", persist_state="session", required=True, label_visibility="collapsed",
+    )  # fmt: skip
+    if looked == "engines":
+        versus.draw(page)
+        return
     evaluation.form(bank)
     busy = evaluation.progress(bank)
-    runs = bank.runs.list()
+    kept = bank.runs.list()
+    runs = [run for run in kept if run.engine == bank.engine.fingerprint]
     if not runs:
         if not busy:
             evaluation.nothing_yet(bank)
@@ -36,7 +44,7 @@ def draw(page: frame.Body) -> None:
         misses.draw(bank, run, cases, latent)
         page.export("missed questions", lambda: misses.export_rows(run, cases, st.session_state["run_mode"]))
     elif view == "compare":
-        compared = proofs.compare(bank, run, runs)
+        compared = proofs.compare(bank, run, kept)
         if compared is not None:
             other = st.session_state["run_other"]
             page.export("gains", lambda: proofs.difference_rows(compared, other, run.id))

@@ -7,7 +7,7 @@ from functools import partial
 import streamlit as st
 
 from core import MemoryBank
-from ui import banks, export, frame, health, imports, parts, sidebar
+from ui import banks, engines, export, frame, health, imports, parts, sidebar
 
 
 def use(name: str) -> None:
@@ -99,6 +99,7 @@ def draw(page: frame.Body) -> None:
     with right:
         st.subheader("Engine health", anchor=False)
         health.card(banks.health(bank))
+    engines.section(bank)
     st.subheader("Export", anchor=False)
     exports(bank)
     page.python = (

@@ -60,6 +60,9 @@ class FakeEncoder(Encoder):
     def load(self) -> None:
         self._warm = True
 
+    def release(self) -> None:
+        self._warm = False
+
     def encode(self, texts: list[str], query: bool = False) -> Codes:
         if self.gate is not None:
             self.gate.wait(10)

@@ -167,7 +167,7 @@ def draw(
     """One map, on which a lasso or a box selects and a click chooses a memory."""
     state, codes, key = st.session_state, found.plan.codes, f"atlas_map_{found.plan.codes}"
     dark, cleared = st.context.theme.type == "dark", state.get("_atlas_cleared", 0)
-    said = repr((str(bank.path), bank.version, found.plan, asked, dark, cleared, height))
+    said = repr((banks.place(bank), bank.version, found.plan, asked, dark, cleared, height))
     base = hashlib.sha256(said.encode()).hexdigest()[:16]
     memory = state.get("memory")
     wanted = (None if selected is None else selected.token, memory)

@@ -1,4 +1,4 @@
-"""The banks a session may look into, one engine for all of them, and the caches of what they answered."""
+"""The banks a session may look into, the engines it may look through, and the caches of what they answered."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import streamlit as st
+from streamlit import runtime
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from core import (
     Agreement,
@@ -22,6 +24,7 @@ from core import (
     Explanation,
     Flip,
     Health,
+    HeldCodes,
     Hits,
     Memory,
     MemoryBank,
@@ -34,32 +37,63 @@ from core import (
     TokenTrace,
     data_folder,
     open_demo,
+    presets,
 )
+from core.encoding.engines import Encoder
+from core.encoding.stored import StoredEngine
+from core.errors import EngineMissing
 from core.evaluation.comparison import Comparison
 from core.evaluation.runner import Outcome
 from core.runs import Confusion
 from core.types import CaseLatent, Interference, Label, LatentInfo, Pair
 from ui.jobs import Job, Jobs
-from ui.warm import Warmer
+from ui.warm import Pool, Warmer
 
 DEFAULT_ENGINE = os.environ.get("MNEMOSCOPE_ENGINE", "minilm")
 DEMO = "demo"
+SECONDS_READY_HOLDS = 5.0
+"""Whether files of an engine are here is looked up again after so long."""
 
 
-def make_engine() -> Engine:
-    """Tests put an engine without weights here."""
-    return Engine.named(DEFAULT_ENGINE)
-
-
-@st.cache_resource(show_spinner=False)
-def engine() -> Engine:
-    """One engine for the whole process: its weights are loaded once."""
-    return make_engine()
+def make_engine(name: str) -> Encoder:
+    """Tests put engines without weights here."""
+    return Engine.named(name)
 
 
 @st.cache_resource(show_spinner=False)
+def pool() -> Pool:
+    """The engines of the whole process: the weights of each are loaded once."""
+    return Pool(make_engine)
+
+
+def engine_name() -> str:
+    """The engine chosen in the sidebar."""
+    return str(st.session_state.get("engine", DEFAULT_ENGINE))
+
+
+def balance() -> float:
+    """Weight of the dense side, the sparse side being 1, that the engine in use is asked with."""
+    try:
+        return current().engine.balance
+    except CoreError:
+        return pool().engine(DEFAULT_ENGINE).balance
+
+
 def warmer() -> Warmer:
-    return Warmer(engine())
+    """Of the engine in use. One that stands for stored codes alone has nothing to load."""
+    engine = current().engine
+    return Warmer(engine) if isinstance(engine, StoredEngine) else pool().warmer(engine_name())
+
+
+def use_engine() -> None:
+    """Say that this visitor looks through the chosen engine; the memory of one that nobody uses is given back."""
+    context = get_script_run_ctx()
+    if context is not None and not jobs().running():
+        pool().use(context.session_id, engine_name(), _there)
+
+
+def _there(visitor: str) -> bool:
+    return runtime.exists() and runtime.get_instance().is_active_session(visitor)
 
 
 @st.cache_resource(show_spinner=False)
@@ -73,8 +107,62 @@ def _demo() -> Path:
 
 
 @st.cache_resource(show_spinner=False)
-def _open(path: str) -> MemoryBank:
-    return MemoryBank.open(path, engine(), create=False)
+def _open(path: str, engine: str) -> MemoryBank:
+    try:
+        return MemoryBank.open(path, pool().engine(engine), create=False)
+    except EngineMissing:
+        return MemoryBank.open(path, engine, create=False)
+
+
+def _through(path: str, engine: str) -> MemoryBank:
+    """A bank seen through an engine: anew where the engine's files have come since."""
+    bank = _open(path, engine)
+    if isinstance(bank.engine, StoredEngine) and engine in ready():
+        reopen(engine)
+        bank = _open(path, engine)
+    return bank
+
+
+def reopen(engine: str) -> None:
+    """Forget what was known of an engine: its files came, or were changed."""
+    pool().forget(engine)
+    _open.clear()
+    ready.clear()
+
+
+@st.cache_data(ttl=SECONDS_READY_HOLDS, show_spinner=False)
+def ready() -> list[str]:
+    """Engines that can encode on this machine."""
+    return [name for name, spec in presets().items() if not Engine(spec).missing()]
+
+
+def engines(bank: MemoryBank) -> dict[str, HeldCodes | None]:
+    """Engines that this bank can be seen through, by name: it holds codes of them, or they can encode it."""
+    held = {one.name: one for one in held_codes(bank)}
+    here = {DEFAULT_ENGINE, *held, *ready()}
+    return {name: held.get(name) for name in dict.fromkeys([*presets(), *held]) if name in here}
+
+
+def encoder(bank: MemoryBank, name: str) -> str | Encoder:
+    """An engine to see a bank through: the one of this process, so that no weights are loaded twice."""
+    try:
+        return bank.engine if name == bank.engine.name else pool().engine(name)
+    except EngineMissing:
+        return name
+
+
+def held_codes(bank: MemoryBank) -> list[HeldCodes]:
+    """Whose codes the bank holds; under one name those last that can be compared with new ones."""
+    try:
+        found = _held_codes(place(bank), bank.version, tuple(ready()), bank)
+    except CoreError:
+        found = bank.engines()
+    return sorted(found, key=lambda one: one.state == "ready")
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def _held_codes(path: str, version: int, here: tuple[str, ...], _bank: MemoryBank) -> list[HeldCodes]:
+    return _bank.engines()
 
 
 # --- which banks there are --------------------------------------------------------------------------------------------
@@ -108,15 +196,15 @@ def current() -> MemoryBank:
     name = st.session_state.get("bank", DEMO)
     path = known().get(name)
     if name == DEMO:
-        return _open(str(demo_path()))
+        path = demo_path()
     if path is None:
         raise CoreError(f"There is no bank called “{name}” any more. Choose another one in the sidebar.")
-    return _open(str(path))
+    return _through(str(path), engine_name())
 
 
 def named(name: str) -> MemoryBank:
     """A bank that this session knows."""
-    return _open(str(known()[name]))
+    return _through(str(known()[name]), engine_name())
 
 
 def demo_path() -> Path:
@@ -134,7 +222,7 @@ def create(name: str) -> str:
         raise CoreError("A bank's name has 1 to 64 letters, digits, spaces, dots or hyphens. Nothing was made.")
     if name in known():
         raise CoreError(f"There is a bank called “{name}” already: open it, or choose another name.")
-    MemoryBank.open(folder() / f"{name}.duckdb", engine())
+    MemoryBank.open(folder() / f"{name}.duckdb", pool().engine(DEFAULT_ENGINE))
     return name
 
 
@@ -143,7 +231,7 @@ def add_path(text: str, make: bool = False) -> str:
     path = Path(text.strip()).expanduser()
     if not text.strip():
         raise CoreError("Type the path of a bank, for example ~/memories.duckdb.")
-    path = MemoryBank.open(path.absolute(), engine(), create=make).path
+    path = MemoryBank.open(path.absolute(), pool().engine(DEFAULT_ENGINE), create=make).path
     if path not in known().values():
         st.session_state["opened"] = [*st.session_state.get("opened", []), str(path)]
     return next(name for name, there in known().items() if there == path)
@@ -152,13 +240,18 @@ def add_path(text: str, make: bool = False) -> str:
 # --- what they hold, and what they answered ---------------------------------------------------------------------------
 
 
+def place(bank: MemoryBank) -> str:
+    """What a result belongs to: the bank's file, and the engine whose codes it is made of."""
+    return f"{bank.path} {bank.engine.fingerprint}"
+
+
 def counts(bank: MemoryBank) -> dict[str, int]:
     """Sizes of the bank, with ``pending``: memories without codes."""
     try:
         version = bank.version
     except CoreError:
         return bank.counts() | {"pending": 0}
-    return _counts(str(bank.path), version, bank)
+    return _counts(place(bank), version, bank)
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
@@ -169,7 +262,7 @@ def _counts(path: str, version: int, _bank: MemoryBank) -> dict[str, int]:
 
 def conversations(bank: MemoryBank) -> dict[str, int]:
     """Number of memories by conversation."""
-    return _conversations(str(bank.path), bank.version, bank)
+    return _conversations(place(bank), bank.version, bank)
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
@@ -178,7 +271,7 @@ def _conversations(path: str, version: int, _bank: MemoryBank) -> dict[str, int]
 
 
 def search(bank: MemoryBank, query: Query, also: tuple[str, ...] = ()) -> Hits:
-    return _search(str(bank.path), bank.version, query, also, bank)
+    return _search(place(bank), bank.version, query, also, bank)
 
 
 @st.cache_data(max_entries=256, show_spinner=False)
@@ -187,7 +280,7 @@ def _search(path: str, version: int, query: Query, also: tuple[str, ...], _bank:
 
 
 def explain(bank: MemoryBank, query: Query, memory: str) -> Explanation:
-    return _explain(str(bank.path), bank.version, query, memory, bank)
+    return _explain(place(bank), bank.version, query, memory, bank)
 
 
 @st.cache_data(max_entries=256, show_spinner=False)
@@ -196,7 +289,7 @@ def _explain(path: str, version: int, query: Query, memory: str, _bank: MemoryBa
 
 
 def agreement(bank: MemoryBank, query: Query) -> list[Agreement]:
-    return _agreement(str(bank.path), bank.version, query, bank)
+    return _agreement(place(bank), bank.version, query, bank)
 
 
 @st.cache_data(max_entries=128, show_spinner=False)
@@ -205,7 +298,7 @@ def _agreement(path: str, version: int, query: Query, _bank: MemoryBank) -> list
 
 
 def flips(bank: MemoryBank, query: Query, memory: str) -> list[Flip]:
-    return _flips(str(bank.path), bank.version, query, memory, bank)
+    return _flips(place(bank), bank.version, query, memory, bank)
 
 
 @st.cache_data(max_entries=128, show_spinner=False)
@@ -214,7 +307,7 @@ def _flips(path: str, version: int, query: Query, memory: str, _bank: MemoryBank
 
 
 def similar(bank: MemoryBank, memory: str, k: int) -> Hits:
-    return _similar(str(bank.path), bank.version, memory, k, bank)
+    return _similar(place(bank), bank.version, memory, k, bank)
 
 
 @st.cache_data(max_entries=256, show_spinner=False)
@@ -223,7 +316,7 @@ def _similar(path: str, version: int, memory: str, k: int, _bank: MemoryBank) ->
 
 
 def memories(bank: MemoryBank, ids: tuple[str, ...]) -> dict[str, Memory]:
-    return _memories(str(bank.path), bank.version, ids, bank)
+    return _memories(place(bank), bank.version, ids, bank)
 
 
 @st.cache_data(max_entries=256, show_spinner=False)
@@ -243,7 +336,7 @@ def health(bank: MemoryBank) -> Health:
         version = bank.version
     except CoreError:
         return bank.health()
-    return _health(str(bank.path), version, bank)
+    return _health(place(bank), version, bank)
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
@@ -258,7 +351,7 @@ def trace(bank: MemoryBank, text: str) -> TokenTrace | None:
 
 def blind_spots(bank: MemoryBank) -> list[tuple[Memory, float]]:
     """The memories that the dictionary says least about, with what it leaves out of each."""
-    return _blind_spots(str(bank.path), bank.version, bank)
+    return _blind_spots(place(bank), bank.version, bank)
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
@@ -269,7 +362,7 @@ def _blind_spots(path: str, version: int, _bank: MemoryBank) -> list[tuple[Memor
 def labels(bank: MemoryBank, latents: Iterable[int]) -> dict[int, Label]:
     """The named ones among some latents: those whose label has a text."""
     wanted = tuple(sorted({int(latent) for latent in latents}))
-    return _labels(str(bank.path), bank.version, wanted, bank) if wanted else {}
+    return _labels(place(bank), bank.version, wanted, bank) if wanted else {}
 
 
 @st.cache_data(max_entries=256, show_spinner=False)
@@ -279,7 +372,7 @@ def _labels(path: str, version: int, latents: tuple[int, ...], _bank: MemoryBank
 
 def latent_table(bank: MemoryBank, **asked: Any) -> pa.Table:
     """Some rows of the dictionary, as ``Latents.table`` gives them."""
-    return _latent_table(str(bank.path), bank.version, asked, bank)
+    return _latent_table(place(bank), bank.version, asked, bank)
 
 
 @st.cache_data(max_entries=128, show_spinner=False)
@@ -298,7 +391,7 @@ def histograms(bank: MemoryBank, latents: list[int]) -> list[list[int]]:
 
 def trust_figures(bank: MemoryBank) -> dict[str, dict[str, float]]:
     """What was measured of the labels, in this bank (``trust_here``) and before (``trust``): mean and number."""
-    return _trust_figures(str(bank.path), bank.version, bank)
+    return _trust_figures(place(bank), bank.version, bank)
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
@@ -312,7 +405,7 @@ def _trust_figures(path: str, version: int, _bank: MemoryBank) -> dict[str, dict
 
 
 def latent(bank: MemoryBank, number: int) -> LatentInfo:
-    return _latent(str(bank.path), bank.version, number, bank)
+    return _latent(place(bank), bank.version, number, bank)
 
 
 @st.cache_data(max_entries=256, show_spinner=False)
@@ -331,7 +424,7 @@ def _pair(fingerprint: str, a: str, b: str, _bank: MemoryBank) -> Pair:
 
 def run_sources(bank: MemoryBank) -> dict[str, dict[str, int]]:
     """Questions with evidence by category, for each place they come from."""
-    return _run_sources(str(bank.path), bank.version, bank)
+    return _run_sources(place(bank), bank.version, bank)
 
 
 @st.cache_data(max_entries=32, show_spinner=False)
@@ -359,7 +452,7 @@ def _run_comparison(path: str, before: str, after: str, _bank: MemoryBank) -> Co
 
 
 def run_audit(bank: MemoryBank, run: str, mode: Mode) -> Contrast:
-    return _run_audit(str(bank.path), bank.version, run, mode, bank)
+    return _run_audit(place(bank), bank.version, run, mode, bank)
 
 
 @st.cache_data(max_entries=32, show_spinner="Counting which questions fire which latents")
@@ -370,7 +463,7 @@ def _run_audit(path: str, version: int, run: str, mode: Mode, _bank: MemoryBank)
 def run_standing(
     bank: MemoryBank, run: str, question: str, ids: tuple[str, ...]
 ) -> dict[Mode, dict[str, tuple[int, float]]]:
-    return _run_standing(str(bank.path), bank.version, run, question, ids, bank)
+    return _run_standing(place(bank), bank.version, run, question, ids, bank)
 
 
 @st.cache_data(max_entries=256, show_spinner=False)
@@ -381,7 +474,7 @@ def _run_standing(
 
 
 def run_confusion(bank: MemoryBank, run: str, question: str, wrong: str, right: str) -> Confusion:
-    return _run_confusion(str(bank.path), bank.version, run, question, wrong, right, bank)
+    return _run_confusion(place(bank), bank.version, run, question, wrong, right, bank)
 
 
 @st.cache_data(max_entries=256, show_spinner=False)
@@ -393,7 +486,7 @@ def _run_confusion(
 
 def case_sources(bank: MemoryBank) -> dict[str, int]:
     """Where separability cases can come from, with their number."""
-    return _case_sources(str(bank.path), bank.version, bank)
+    return _case_sources(place(bank), bank.version, bank)
 
 
 @st.cache_data(max_entries=32, show_spinner=False)
@@ -402,7 +495,7 @@ def _case_sources(path: str, version: int, _bank: MemoryBank) -> dict[str, int]:
 
 
 def cases(bank: MemoryBank, source: str) -> list[Case]:
-    return _cases(str(bank.path), bank.version, source, bank)
+    return _cases(place(bank), bank.version, source, bank)
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
@@ -412,7 +505,7 @@ def _cases(path: str, version: int, source: str, _bank: MemoryBank) -> list[Case
 
 def case_texts_missing(bank: MemoryBank, source: str) -> int:
     """Texts of a source's cases without codes."""
-    return _case_texts_missing(str(bank.path), bank.version, source, bank)
+    return _case_texts_missing(place(bank), bank.version, source, bank)
 
 
 @st.cache_data(max_entries=32, show_spinner=False)
@@ -421,7 +514,7 @@ def _case_texts_missing(path: str, version: int, source: str, _bank: MemoryBank)
 
 
 def separation(bank: MemoryBank, source: str, similarity: str) -> Separation:
-    return _separation(str(bank.path), bank.version, source, similarity, bank)
+    return _separation(place(bank), bank.version, source, similarity, bank)
 
 
 @st.cache_data(max_entries=16, show_spinner="Comparing every context with every question")
@@ -430,7 +523,7 @@ def _separation(path: str, version: int, source: str, similarity: str, _bank: Me
 
 
 def case_latents(bank: MemoryBank, case: Case, similarity: str, easy: bool) -> tuple[CaseLatent, ...]:
-    return _case_latents(str(bank.path), bank.version, case, similarity, easy, bank)
+    return _case_latents(place(bank), bank.version, case, similarity, easy, bank)
 
 
 @st.cache_data(max_entries=128, show_spinner=False)
@@ -442,7 +535,7 @@ def _case_latents(
 
 def groupings(bank: MemoryBank) -> dict[str, int]:
     """What the rows of an overlap can be, with their number."""
-    return _groupings(str(bank.path), bank.version, bank)
+    return _groupings(place(bank), bank.version, bank)
 
 
 @st.cache_data(max_entries=32, show_spinner=False)
@@ -454,7 +547,7 @@ def overlap(
     bank: MemoryBank, by: str, measure: str, quantile: float, conversation: str | None, memories: tuple[str, ...] | None
 ) -> Overlap:
     """Never changed by anybody: the matrix of thousands of rows is shared, not copied."""
-    return _overlap(str(bank.path), bank.version, by, measure, quantile, conversation, memories, bank)
+    return _overlap(place(bank), bank.version, by, measure, quantile, conversation, memories, bank)
 
 
 @st.cache_resource(max_entries=6, show_spinner="Comparing every row with every other")
@@ -467,7 +560,7 @@ def _overlap(
 
 def overlap_pair(bank: MemoryBank, found: Overlap, a: str, b: str) -> OverlapPair:
     key = (found.by, found.measure, found.quantile, hash(found.names), a, b)
-    return _overlap_pair(str(bank.path), bank.version, key, found, bank)
+    return _overlap_pair(place(bank), bank.version, key, found, bank)
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
@@ -476,7 +569,7 @@ def _overlap_pair(path: str, version: int, key: tuple[Any, ...], _found: Overlap
 
 
 def interference(bank: MemoryBank, conversation: str | None, k: int) -> list[Interference]:
-    return _interference(str(bank.path), bank.version, conversation, k, bank)
+    return _interference(place(bank), bank.version, conversation, k, bank)
 
 
 @st.cache_data(max_entries=32, show_spinner="Looking for pairs that share latents and not their meaning")
@@ -491,7 +584,7 @@ def marks(bank: MemoryBank, text: str) -> dict[str, bool]:
 
 def examples(bank: MemoryBank) -> list[tuple[Term, ...]]:
     """Compositions of the bank's own labelled latents, for those who have none yet."""
-    return _examples(str(bank.path), bank.version, bank)
+    return _examples(place(bank), bank.version, bank)
 
 
 @st.cache_data(max_entries=16, show_spinner=False)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from datetime import UTC
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
-from core import WEIGHTINGS, CoreError, MemoryBank, Query
+from core import WEIGHTINGS, CoreError, EngineComparison, MemoryBank, Query
 from core.runs import MARKS, QUESTIONS, Run
 from ui import asking, banks, imports, link, parts, sidebar, watching
 from ui.jobs import duration
@@ -143,11 +143,15 @@ def use(name: str) -> None:
 def start(bank: MemoryBank, source: str) -> None:
     """Begin to ask what the form names, in the background."""
     state = st.session_state
-    settings = Query("", **{field.key: state[field.key] for field in link.SCORING})
     with parts.kept_problem():
-        task = bank.runs.run(settings, state[_categories_key(bank, source)] or None, state["evaluate_name"], source)
+        task = bank.runs.run(settings(), state[_categories_key(bank, source)] or None, state["evaluate_name"], source)
         banks.jobs().start(key(bank), f"{RUNNING}{bank.name}", task)
         state["evaluate_name"] = ""
+
+
+def settings() -> Query:
+    """How the form says that questions are scored."""
+    return Query("", **{field.key: st.session_state[field.key] for field in link.SCORING})
 
 
 def start_muting(bank: MemoryBank, run: str) -> None:
@@ -175,6 +179,8 @@ def progress(bank: MemoryBank) -> bool:
         )
     elif made := next((result for result in job.results if isinstance(result, Run)), None):
         st.session_state.update(run=made.id, **({} if job.title.startswith(MUTING) else {"run_question": ""}))
+    elif compared := next((result for result in job.results if isinstance(result, EngineComparison)), None):
+        st.session_state.update(versus=compared.id, versus_pair="")
     banks.jobs().dismiss(key(bank))
     return False
 
@@ -195,7 +201,12 @@ def chosen(bank: MemoryBank, runs: Sequence[Run]) -> Run:
     by_id = {run.id: run for run in runs}
     wanted = st.session_state.get("run", "")
     if wanted and wanted not in by_id:
-        link.note(f"{bank.name} has no run “{wanted[:40]}”: it may have been deleted. This is the newest.")
+        other = next((run for run in bank.runs.list() if run.id == wanted), None)
+        link.note(
+            f"{bank.name} has no run “{wanted[:40]}”: it may have been deleted. This is the newest."
+            if other is None
+            else f"The run “{wanted[:40]}” was made with {made_with(other)}. This is the newest of {bank.engine.name}."
+        )
     if wanted not in by_id:
         st.session_state["run"] = runs[0].id
     return by_id[st.session_state["run"]]
@@ -203,10 +214,20 @@ def chosen(bank: MemoryBank, runs: Sequence[Run]) -> Run:
 
 def title(run: Run) -> str:
     """Its name, how it was scored, when, and how many questions."""
-    when = run.created.replace(tzinfo=UTC).astimezone()
+    when = local(run.created)
     asked = "all categories" if run.categories is None else f"categories {', '.join(run.categories)}"
     named = f"{run.name} · " if run.name else ""
     return f"{named}{scored(run.settings)} · {run.report['n_questions']:,} questions, {asked} · {when:%d %b %H:%M}"
+
+
+def local(when: datetime) -> datetime:
+    """A time of the bank, which is UTC, as it is here."""
+    return when.replace(tzinfo=UTC).astimezone()
+
+
+def made_with(run: Run) -> str:
+    """Its engine, where that is not the one in use."""
+    return f"the engine {run.engine_name or run.engine} ({run.engine[:6]})"
 
 
 def scored(settings: Query) -> str:
@@ -250,12 +271,6 @@ def delete(bank: MemoryBank, run: str) -> None:
 
 def python(bank: MemoryBank, run: Run) -> str:
     """The same in a notebook."""
-    fields = ("weighting", "fusion", "balance", "context")
-    said = "".join(
-        f", {name}={getattr(run.settings, name)!r}"
-        for name in fields
-        if getattr(run.settings, name) != getattr(link.usual(), name)
-    )
     categories = None if run.categories is None else list(run.categories)
     return "\n".join(
         [
@@ -263,7 +278,7 @@ def python(bank: MemoryBank, run: Run) -> str:
             "",
             f"bank = MemoryBank.open({str(bank.path)!r}, {bank.engine.name!r})",
             f"run = bank.runs.get({run.id!r})",
-            f"# or again: for step in bank.runs.run(Query(''{said}), {categories!r}): print(step)",
+            f"# or again: for step in bank.runs.run(Query(''{written(run.settings)}), {categories!r}): print(step)",
             'for mode, figures in run.report["modes"].items():',
             '    print(mode, figures["recall@10"], figures["interval"]["recall@10"], figures["criteria"]["study"])',
             'for case in bank.runs.cases(run.id, "combined", missed=True):',
@@ -272,10 +287,20 @@ def python(bank: MemoryBank, run: Run) -> str:
     )
 
 
+def written(settings: Query) -> str:
+    """Arguments of a ``Query``: what differs from the usual."""
+    return "".join(
+        f", {field.key}={getattr(settings, field.key)!r}"
+        for field in link.SCORING
+        if getattr(settings, field.key) not in (None, getattr(link.usual(), field.key))
+    )
+
+
 def export_settings(run: Run) -> dict[str, Any]:
     """What every exported row says of its run."""
     settings = run.settings
     return {
-        "run": run.id, "name": run.name, "created": run.created.isoformat(), "weighting": settings.weighting,
+        "run": run.id, "engine": run.engine_name, "fingerprint": run.engine, "name": run.name,
+        "created": run.created.isoformat(), "weighting": settings.weighting,
         "fusion": settings.fusion, "balance": settings.balance, "context": settings.context,
     }  # fmt: skip

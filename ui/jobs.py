@@ -121,6 +121,10 @@ class Jobs:
     def get(self, key: str) -> Job | None:
         return self._jobs.get(key)
 
+    def running(self) -> bool:
+        """Whether any task is still going on."""
+        return any(job.running for job in self._jobs.values())
+
     def dismiss(self, key: str) -> None:
         """Forget a job that has ended."""
         with self._lock:

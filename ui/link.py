@@ -9,7 +9,7 @@ import json
 import math
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlencode, urlsplit, urlunsplit
@@ -30,13 +30,18 @@ DEFAULTS = Query("")
 """Where nothing is asked otherwise; the balance of dense and sparse is the engine's: ``usual``."""
 
 
+def unless_usual(settings: Query) -> Query:
+    """The same, with the balance left to each engine where it is the usual one of this engine."""
+    return replace(settings, balance=None) if settings.balance == usual().balance else settings
+
+
 class Unknown(Exception):
     """Why a value of a link is not used, as a sentence."""
 
 
 def usual() -> Query:
     """What a query is where a link states nothing."""
-    return replace(DEFAULTS, balance=banks.engine().balance)
+    return replace(DEFAULTS, balance=banks.balance())
 
 
 def _written(value: Any) -> str:
@@ -188,6 +193,8 @@ def first_question() -> str:
 NEIGHBOURS = {"dense": "nearest dense", "sparse": "nearest sparse", "dialogue": "in the dialogue"}
 
 BANK = Field("bank", _one_of("bank", banks.known), lambda: banks.DEMO)
+ENGINE = Field("engine", _text, lambda: banks.DEFAULT_ENGINE)
+"""Whether the bank can be seen through it is known once the bank is: the sidebar says so."""
 CONVERSATION = Field("conversation", _text, lambda: "")
 MEMORY = Field("memory", _optional_text, lambda: None)
 LATENT = Field("latent", _number("latent", 0, 10_000_000), lambda: None)
@@ -222,6 +229,7 @@ SCORING = (
     Field("balance", _share("weight of the dense side"), lambda: usual().balance),
     Field("context", _share("share of the neighbouring turns", MOST_CONTEXT), lambda: DEFAULTS.context),
 )
+EVALUATE_VIEWS = {"runs": "This engine", "engines": "Engine against engine"}
 RUN_VIEWS = {
     "misses": "Missed questions",
     "compare": "Compare two runs",
@@ -261,9 +269,23 @@ ATLAS = (
     Field("atlas_against", _text, lambda: ""),
     Field("atlas_shape", _polygon, lambda: None, _corners),
 )
+FRAME = (BANK, ENGINE)
+"""What every page's address says."""
+OF_ONE_ENGINE = (
+    LATENT,
+    TERMS,
+    MUTED,
+    MASKED,
+    Field("token", _number("token", 0, 1_000_000), lambda: None),
+    Field("timeline_latents", _latents, list, lambda latents: ",".join(map(str, latents))),
+    Field("atlas_shape", _polygon, lambda: None, _corners),
+)
+"""Values that mean something under one engine alone."""
+OF_ONE_RUN = ("run", "run_category", "run_question", "run_wrong", "run_right", "run_other")
 PAGES: dict[str, tuple[Field, ...]] = {
     "recall": (
         BANK,
+        ENGINE,
         Field("recall_text", _text, first_question),
         CONVERSATION,
         Field("recall_k", _number("k", 1, MOST_HITS), lambda: DEFAULTS.k),
@@ -279,6 +301,7 @@ PAGES: dict[str, tuple[Field, ...]] = {
     ),
     "compose": (
         BANK,
+        ENGINE,
         Field("compose_text", _text, lambda: ""),
         CONVERSATION,
         Field("compose_k", _number("k", 1, MOST_HITS), lambda: DEFAULTS.k),
@@ -290,6 +313,7 @@ PAGES: dict[str, tuple[Field, ...]] = {
     ),
     "latents": (
         BANK,
+        ENGINE,
         Field("latents_view", _one_of("view", lambda: VIEWS), lambda: "dictionary"),
         LATENT,
         Field("latents_find", _text, lambda: ""),
@@ -306,6 +330,7 @@ PAGES: dict[str, tuple[Field, ...]] = {
     ),
     "memory": (
         BANK,
+        ENGINE,
         MEMORY,
         LATENT,
         Field("token", _number("token", 0, 1_000_000), lambda: None),
@@ -315,6 +340,10 @@ PAGES: dict[str, tuple[Field, ...]] = {
     ),
     "evaluate": (
         BANK,
+        ENGINE,
+        Field("evaluate_view", _one_of("view", lambda: EVALUATE_VIEWS), lambda: "runs"),
+        Field("versus", _text, lambda: ""),
+        Field("versus_pair", _text, lambda: ""),
         Field("run", _text, lambda: ""),
         Field("run_criterion", _one_of("criterion", lambda: CRITERIA), lambda: "study"),
         Field("run_view", _one_of("view", lambda: RUN_VIEWS), lambda: "misses"),
@@ -327,9 +356,10 @@ PAGES: dict[str, tuple[Field, ...]] = {
         LATENT,
         *SCORING,
     ),
-    "atlas": (BANK, *ATLAS, MEMORY, LATENT, TERMS, MUTED),
+    "atlas": (BANK, ENGINE, *ATLAS, MEMORY, LATENT, TERMS, MUTED),
     "timeline": (
         BANK,
+        ENGINE,
         Field("timeline_of", _text, lambda: ""),
         Field("timeline_by", _one_of("choice of latents", lambda: TIMELINES), lambda: "recurring"),
         Field("timeline_text", _text, lambda: ""),
@@ -342,6 +372,7 @@ PAGES: dict[str, tuple[Field, ...]] = {
     ),
     "overlap": (
         BANK,
+        ENGINE,
         Field("overlap_by", _one_of("kind of row", lambda: GROUPINGS), lambda: "memory"),
         Field("overlap_measure", _one_of("measure", lambda: MEASURES), lambda: "jaccard"),
         Field("overlap_threshold", _one_of("threshold", lambda: THRESHOLDS), lambda: "0"),
@@ -354,6 +385,7 @@ PAGES: dict[str, tuple[Field, ...]] = {
     ),
     "separability": (
         BANK,
+        ENGINE,
         Field("sep_source", _text, lambda: ""),
         Field("sep_similarity", _one_of("similarity", lambda: SIMILARITIES), lambda: next(iter(SIMILARITIES))),
         Field("sep_against", _one_of("unrelated question", lambda: ("same", "other")), lambda: "same"),
@@ -362,18 +394,21 @@ PAGES: dict[str, tuple[Field, ...]] = {
         PICTURE,
         LATENT,
     ),
-    "library": (BANK,),
+    "library": (BANK, ENGINE),
 }
 
 
 def adopt(page: str) -> None:
     """Bring the session to what the address says; a plain visit keeps what the session had."""
     state, given = st.session_state, st.query_params.to_dict()
-    fields = PAGES.get(page, (BANK,))
+    fields = PAGES.get(page, FRAME)
     arrived = state.get("_link_page") != page
     state["_link_page"] = page
     if given and (arrived or not _was_written(given)):
+        before = state.get(ENGINE.key)
         state["_link_notes"] = _read(fields, given)
+        if before not in (None, state[ENGINE.key]):
+            forget_latents(given)
         state["_link_notes_for"] = None
         # A click may end this run before it publishes: the next one finds this address again, already read.
         state["_link_past"] = [*state.get("_link_past", [])[-8:], (given, None)]
@@ -382,6 +417,21 @@ def adopt(page: str) -> None:
     for field in fields:
         if field.key not in state:
             state[field.key] = field.default()
+
+
+def forget_latents(but: Collection[str] = ()) -> None:
+    """Let go of what names latents, tokens or places of one engine: the same numbers mean other things with another."""
+    for field in OF_ONE_ENGINE:
+        if field.key not in but:
+            st.session_state[field.key] = field.default()
+    st.session_state.update(dict.fromkeys(set(OF_ONE_RUN) - set(but), ""), compose_past=[], compose_kept=("", ""))
+    if "balance" not in but:
+        st.session_state["balance"] = usual().balance
+
+
+def _of_one_engine() -> list[str]:
+    """Keys of what ``forget_latents`` lets go of."""
+    return [field.key for field in OF_ONE_ENGINE] + [*OF_ONE_RUN]
 
 
 def _read(fields: tuple[Field, ...], given: dict[str, str]) -> list[str]:
@@ -424,7 +474,7 @@ def publish(page: str) -> None:
 def parameters(page: str) -> dict[str, str]:
     """The address's values of a page: those that are not the default."""
     found = {}
-    for field in PAGES.get(page, (BANK,)):
+    for field in PAGES.get(page, FRAME):
         value = st.session_state.get(field.key)
         if value != field.default():
             found[field.key] = field.write(value)
@@ -465,6 +515,17 @@ def known_latent(bank: MemoryBank) -> int | None:
 def go(page: str) -> None:
     """From a callback: show another page next, with the session as it is."""
     st.session_state["_go"] = page
+
+
+def use_engine(name: str) -> None:
+    """From a callback: see the bank through another engine. What was chosen under one waits until it is used again:
+    latents of one are none of another’s."""
+    state, before = st.session_state, st.session_state.get("_engine")
+    left: dict[str, dict[str, Any]] = state.setdefault("_left", {})
+    left[str(before)] = {key: state.get(key) for key in (*_of_one_engine(), "balance")}
+    state["engine"] = name
+    forget_latents()
+    state.update(left.get(name, {}))
 
 
 def open_latent(latent: int) -> None:

@@ -35,7 +35,7 @@ class Column:
 
 def memory_map(bank: MemoryBank, plan: MapPlan) -> MemoryMap | None:
     """A map, or None where it has to be laid out first."""
-    return _map(str(bank.path), bank.version, plan, bank)
+    return _map(banks.place(bank), bank.version, plan, bank)
 
 
 @st.cache_data(max_entries=16, show_spinner="Finding the main axes")
@@ -44,7 +44,7 @@ def _map(path: str, version: int, plan: MapPlan, _bank: MemoryBank) -> MemoryMap
 
 
 def axes(bank: MemoryBank, found: MemoryMap, k: int = 3) -> list[tuple[list[int], list[int]]]:
-    return _axes(str(bank.path), bank.version, found.plan, k, bank, found)
+    return _axes(banks.place(bank), bank.version, found.plan, k, bank, found)
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
@@ -55,7 +55,7 @@ def _axes(
 
 
 def similarity(bank: MemoryBank, codes: str, text: str) -> Floats:
-    return _similarity(str(bank.path), bank.version, codes, text, bank)
+    return _similarity(banks.place(bank), bank.version, codes, text, bank)
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
@@ -65,7 +65,7 @@ def _similarity(path: str, version: int, codes: str, text: str, _bank: MemoryBan
 
 def column(bank: MemoryBank, field: str) -> Column:
     """Memories by category, role, session or conversation; a session of several conversations carries theirs."""
-    return _column(str(bank.path), bank.version, field, bank)
+    return _column(banks.place(bank), bank.version, field, bank)
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
@@ -91,7 +91,7 @@ def _ordered(values: list[str], by_size: bool) -> Column:
 
 def clusters(bank: MemoryBank, found: MemoryMap, smallest: int) -> Column:
     """The clusters of a map, each with a name: its number and the labels that most set it apart."""
-    return _clusters(str(bank.path), bank.version, found.plan, smallest, bank, found)
+    return _clusters(banks.place(bank), bank.version, found.plan, smallest, bank, found)
 
 
 @st.cache_data(max_entries=32, show_spinner="Finding clusters")
@@ -116,7 +116,7 @@ def _called(latents: list[int], names: labels.Names) -> str:
 
 def contrast(bank: MemoryBank, a: np.ndarray, b: np.ndarray | None) -> Contrast:
     """Rows a against rows b, or against all others."""
-    return _contrast(str(bank.path), bank.version, a, b, bank)
+    return _contrast(banks.place(bank), bank.version, a, b, bank)
 
 
 @st.cache_data(max_entries=32, show_spinner="Comparing every latent")

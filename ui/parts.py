@@ -173,16 +173,31 @@ def nothing_to_recall(bank: MemoryBank) -> bool:
             f"The bank “{bank.name}” is empty. Import memories in the Library, or choose the demo in the sidebar."
         )
     elif sizes["pending"] == sizes["memories"]:
+        held = banks.held_codes(bank)
+        older = any(one.name == bank.engine.name for one in held)
         to_library(
-            f"None of the {sizes['memories']:,} memories of “{bank.name}” has latents of engine {bank.engine.name} "
-            "yet. Encode them in the Library."
+            f"The codes of “{bank.name}” were made by another version of {bank.engine.name}, with which its latents "
+            "cannot be compared: encode it anew in the Library."
+            if older
+            else f"None of the {sizes['memories']:,} memories of “{bank.name}” has latents of engine "
+            f"{bank.engine.name} yet. Encode them in the Library."
         )
+        for name in dict.fromkeys(one.name for one in held if one.name != bank.engine.name):
+            st.button(f"Look through {plain(name)}", icon=":material/visibility:", on_click=link.use_engine,
+                      args=(name,), key=f"look_through_{name}")  # fmt: skip
     return bool(sizes["pending"] == sizes["memories"])
 
 
 def waiting_for_model(what: str) -> None:
-    """Said while the model is being loaded; the page comes back by itself."""
-    warmer = banks.warmer()
+    """Said while the model is being loaded; the page comes back by itself. Without its files, what to do instead."""
+    bank, warmer = banks.current(), banks.warmer()
+    if warmer.problems and banks.counts(bank)["pending"] < banks.counts(bank)["memories"]:
+        st.warning(
+            plain(f"New words need the model of {bank.engine.name}, which cannot work here: "
+                  f"{' '.join(warmer.problems)} Its stored codes answer everything else."),
+            icon=":material/cloud_off:",
+        )  # fmt: skip
+        return
     if warmer.problems:
         raise CoreError(" ".join(warmer.problems))
     st.status(f"The model is warming up: {what} when it is ready, usually within ten seconds.", state="running")

@@ -22,7 +22,11 @@ AUDITED = 12
 
 def compare(bank: MemoryBank, run: Run, runs: Sequence[Run]) -> Comparison | None:
     """What this run gains over another: figures with intervals, questions won and lost."""
-    others = {one.id: evaluation.title(one) for one in runs if one.id != run.id}
+    others = {
+        one.id: evaluation.title(one) + ("" if one.engine == run.engine else f" · with {evaluation.made_with(one)}")
+        for one in runs
+        if one.id != run.id
+    }
     if not others:
         st.write("There is one run only. Run again with another scoring to compare the two.")
         return None

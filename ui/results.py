@@ -136,14 +136,17 @@ def gains(run: Run) -> None:
         row = {"percentage points": name}
         for pair, found in run.report["differences"].items():
             low, high = found[figure]["interval"]
-            row[pair.replace(" - ", " − ")] = (
-                f"{_signed(found[figure]['mean'])} ({_signed(low)} to {_signed(high)}){_verdict(low, high)}"
-            )
+            row[pair.replace(" - ", " − ")] = said_gain(found[figure]["mean"], low, high)
         rows.append(row)
     st.table(rows, border="horizontal", hide_index=True)
     st.caption(
         "In brackets the 95\u202f% interval of a paired bootstrap; where it holds 0, the difference may be chance."
     )
+
+
+def said_gain(mean: float, low: float, high: float) -> str:
+    """In percentage points, with its interval and whether it may be chance."""
+    return f"{_signed(mean)} ({_signed(low)} to {_signed(high)}){_verdict(low, high)}"
 
 
 def _signed(share: float) -> str:

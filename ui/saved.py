@@ -16,7 +16,7 @@ def draw(bank: MemoryBank, query: Query) -> None:
             st.text_input("Name", key="compose_name", placeholder="my mixture", max_chars=80)
             st.form_submit_button("Save", type="primary", key="compose_save", on_click=_save, args=(bank, query))
         if kept:
-            chosen = st.selectbox("Saved in this bank", list(kept), key="compose_saved")
+            chosen = st.selectbox(f"Saved in this bank for {bank.engine.name}", list(kept), key="compose_saved")
             parts.small(summary(bank, kept[chosen]))
             with st.container(horizontal=True):
                 st.button("Open", on_click=composer.use, args=(kept[chosen], chosen), key="compose_open")

@@ -8,6 +8,7 @@ import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
 from core import DEMO_QUERY
+from core.errors import EngineMissing
 from ui import banks, link, parts
 from ui.colours import STATE_COLOURS
 
@@ -41,17 +42,48 @@ def draw(groups: dict[str, list[StreamlitPage]]) -> None:
         for page in listed:
             st.page_link(page)
     with state:
+        engine()
         _state()
+
+
+def engine() -> None:
+    """Which engine the bank is seen through: those that it holds codes of, and those that could encode it."""
+    state = st.session_state
+    try:
+        offered = banks.engines(banks.current())
+    except EngineMissing:
+        offered = {}
+    if state["engine"] not in offered:
+        said = state["engine"][:80]
+        link.use_engine(banks.DEFAULT_ENGINE)
+        offered = banks.engines(banks.current())
+        link.note(f"The engine “{said}” is not here, nor has this bank codes of it. Known: {', '.join(offered)}.")
+    st.selectbox(
+        "Engine",
+        list(offered),
+        format_func=lambda name: name if offered[name] else f"{name} · no codes here",
+        key="engine",
+        on_change=engine_changed,
+        persist_state="session",
+        help="The model, the SAE and the dense embedder whose codes the pages show. Latents of one say nothing of "
+        "another’s. Encode the bank with others in the Library.",
+    )
+    state["_engine"] = state["engine"]
+    banks.use_engine()
+
+
+def engine_changed() -> None:
+    link.use_engine(st.session_state["engine"])
 
 
 def bank_changed() -> None:
     """What was chosen in one bank does not exist in the next."""
     state = st.session_state
-    state.update(dict.fromkeys(("run", "run_category", "run_question", "run_wrong", "run_right", "run_other"), ""))
+    state.update(dict.fromkeys(link.OF_ONE_RUN, ""), _left={})
     state.update(memory=None, latent=None, token=None, conversation="", timeline_of="", timeline_latents=[])
     state.update(atlas_shape=None, atlas_field="", atlas_value="", atlas_against="")
     state.update(sep_source="", sep_case=None, overlap_zoom=None, overlap_a=None, overlap_b=None)
-    state.update(liked=[], disliked=[], compose_past=[])
+    state.update(versus="", versus_pair="", liked=[], disliked=[], compose_past=[])
     if state.get("recall_text", "") in ("", DEMO_QUERY):
         state["recall_text"] = link.first_question()
 
@@ -91,5 +123,5 @@ def _draw_state() -> None:
     memories = "1 memory" if sizes["memories"] == 1 else f"{sizes['memories']:,} memories"
     st.html(
         f'<div class="mn-state" role="status">{memories}{pending}<br>'
-        f'<span class="mn-dot" style="background:{colour}"></span>{html.escape(bank.engine.name)} · {words}</div>'
+        f'<span class="mn-dot" style="background:{colour}"></span>model {html.escape(words)}</div>'
     )

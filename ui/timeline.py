@@ -30,14 +30,14 @@ def line(bank: MemoryBank, conversation: str) -> Timeline | None:
         if not bank.knows_query(text):
             parts.waiting_for_model("its latents are followed")
             return None
-        return _line(str(bank.path), bank.version, conversation, text, (), k, bank)
+        return _line(banks.place(bank), bank.version, conversation, text, (), k, bank)
     if by == "picked":
         picked = _known(bank, state["timeline_latents"])
         if not picked:
             st.write("Pick latents by their label, word or number.")
             return None
-        return _line(str(bank.path), bank.version, conversation, "", tuple(picked), k, bank)
-    return _line(str(bank.path), bank.version, conversation, "", (), k, bank)
+        return _line(banks.place(bank), bank.version, conversation, "", tuple(picked), k, bank)
+    return _line(banks.place(bank), bank.version, conversation, "", (), k, bank)
 
 
 @st.cache_data(max_entries=32, show_spinner="Reading the dialogue")

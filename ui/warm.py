@@ -1,11 +1,14 @@
-"""The model is loaded behind the first page, never on the way to it."""
+"""The models of this process: loaded behind the first page, never on the way to it, and let go of when nobody looks
+through them any more."""
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import Protocol
 
 from core import CoreError
+from core.encoding.engines import Encoder
 
 
 class Loadable(Protocol):
@@ -26,23 +29,27 @@ class Warmer:
         self._engine = engine
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
-        self.problems = tuple(engine.missing())
-        """Sentences that say why the engine cannot work."""
+        self._failed: tuple[str, ...] = ()
         self.error: Exception | None = None
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """Sentences that say why the engine cannot work."""
+        return self._failed or tuple(self._engine.missing())
 
     @property
     def state(self) -> str:
         """cold, warming, ready or missing"""
         if self._engine.warm:
             return "ready"
-        if self.problems:
-            return "missing"
-        return "warming" if self._thread is not None and self._thread.is_alive() else "cold"
+        if self._thread is not None and self._thread.is_alive():
+            return "warming"
+        return "missing" if self.problems else "cold"
 
     def start(self) -> None:
-        """Begin to load, unless that was tried before."""
+        """Begin to load, unless that failed before."""
         with self._lock:
-            if self._thread is None and self.state == "cold":
+            if self.state == "cold":
                 self._thread = threading.Thread(target=self._load, name="warm up", daemon=True)
                 self._thread.start()
 
@@ -50,7 +57,45 @@ class Warmer:
         try:
             self._engine.load()
         except CoreError as problem:
-            self.problems = (str(problem),)
+            self._failed = (str(problem),)
         except Exception as error:
             self.error = error
-            self.problems = (f"The engine could not be loaded: {error}",)
+            self._failed = (f"The engine could not be loaded: {error}",)
+
+
+class Pool:
+    """One engine of each name, and which one each visitor looks through."""
+
+    def __init__(self, make: Callable[[str], Encoder]) -> None:
+        self._make = make
+        self._engines: dict[str, Encoder] = {}
+        self._warmers: dict[str, Warmer] = {}
+        self._used: dict[str, str] = {}
+        self._lock = threading.Lock()
+
+    def engine(self, name: str) -> Encoder:
+        """Raises EngineMissing where no engine has that name."""
+        with self._lock:
+            if name not in self._engines:
+                self._engines[name] = self._make(name)
+            return self._engines[name]
+
+    def warmer(self, name: str) -> Warmer:
+        engine = self.engine(name)
+        with self._lock:
+            return self._warmers.setdefault(name, Warmer(engine))
+
+    def forget(self, name: str) -> None:
+        """Make it anew the next time: it was changed, or its name was given to another."""
+        with self._lock:
+            for known in (self._engines, self._warmers):
+                known.pop(name, None)
+
+    def use(self, visitor: str, name: str, there: Callable[[str], bool]) -> None:
+        """A visitor looks through an engine; those that nobody who is still there looks through give memory back."""
+        with self._lock:
+            self._used[visitor] = name
+            self._used = {who: what for who, what in self._used.items() if who == visitor or there(who)}
+            idle = [e for other, e in self._engines.items() if other not in self._used.values() and e.warm]
+        for engine in idle:
+            engine.release()

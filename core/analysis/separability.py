@@ -165,23 +165,36 @@ def _permuted(sim: Floats, contexts: Ints, related: Ints, unrelated: Ints) -> tu
 def differences(modes: Mapping[Mode, ModeSeparation]) -> list[Difference]:
     """Every pair of modes, figure by figure, with percentile bootstrap intervals over the cases (Efron 1979).
 
-    The cases are drawn once for all modes, so the differences are paired.
+    Every mode draws the same cases, so the differences are paired.
     """
-    names: Sequence[Mode] = [mode for mode in ("combined", "sparse", "dense", "lexical") if mode in modes]
-    n = len(modes[names[0]].related) if names else 0
-    if n < 2:
-        return []
+    names: Sequence[Mode] = ("combined", "sparse", "dense", "lexical")
+    drawn = {mode: bootstrap(modes[mode]) for mode in names if mode in modes}
+    return [
+        Difference(first, second, figure, *gain)
+        for first, second in combinations(drawn, 2)
+        for figure, gain in apart(drawn[first], drawn[second]).items()
+    ]
+
+
+Drawn = Mapping[str, Values]
+"""By figure, float64 [1 + RESAMPLES]: of all cases, then of each draw."""
+
+
+def bootstrap(one: ModeSeparation) -> Drawn:
+    """The comparable figures of a separation and of draws of its cases, the same draws for the same number of cases."""
+    n = len(one.related)
     rows = np.random.default_rng(SEED).integers(n, size=(RESAMPLES, n))
-    whole = {mode: _figures(modes[mode], np.arange(n)[None]) for mode in names}
-    drawn = {mode: _figures(modes[mode], rows) for mode in names}
-    found = []
-    for first, second in combinations(names, 2):
-        for figure in FIGURES:
-            apart = drawn[first][figure] - drawn[second][figure]
-            apart = apart[np.isfinite(apart)]  # a draw of one case alone has no sd, and so no effect
-            low, high = np.percentile(apart, CENTRAL) if len(apart) else (np.nan, np.nan)
-            value = float(whole[first][figure][0] - whole[second][figure][0])
-            found.append(Difference(first, second, figure, value, float(low), float(high)))
+    return _figures(one, np.concatenate([np.arange(n)[None], rows]))
+
+
+def apart(first: Drawn, second: Drawn) -> dict[str, tuple[float, float, float]]:
+    """(first − second, low, high) of each figure of two separations of the same cases; none where one case is all."""
+    found = {}
+    for figure in FIGURES:
+        gain = first[figure] - second[figure]
+        known = gain[1:][np.isfinite(gain[1:])]  # a draw of one case alone has no sd, and so no effect
+        low, high = np.percentile(known, CENTRAL) if len(known) else (np.nan, np.nan)
+        found[figure] = float(gain[0]), float(low), float(high)
     return found
 
 

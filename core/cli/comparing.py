@@ -13,8 +13,9 @@ from typing import Any
 from core.analysis.overlap import MEASURES
 from core.analysis.separability import ModeSeparation
 from core.bank import MemoryBank
-from core.cli.shared import Commands, Result, drawn, positive
+from core.cli.shared import Commands, Result, asked_for, drawn, positive, similarity
 from core.errors import CoreError
+from core.evaluation.runner import JUDGED
 from core.overlap import GROUPINGS, pairs_of
 from core.separability import QUESTIONS, SIMILARITIES, Separation
 from core.settings import cache_folder
@@ -41,6 +42,54 @@ def register(commands: Commands) -> None:
     sub.add_argument("--conversation", help="only memories of this conversation")
     sub.add_argument("--pair", nargs=2, metavar=("A", "B"), help="the latents that two rows share and do not")
     sub.add_argument("--k", type=positive, default=10, help="how many pairs, or latents of a pair (default 10)")
+
+    sub = commands.add("compare-engines", _engines, "Engine against engine on the memories of a bank.", bank=False)
+    sub.add_argument("--bank", required=True, help="a bank that both have encoded, with questions")
+    sub.add_argument(
+        "--engines", required=True, metavar="A,B", help="two engines or more, for example minilm,minilm-mp"
+    )
+    sub.add_argument("--categories", help="only questions of these categories, for example 1,2,3,4")
+    similarity(sub)
+
+
+def _engines(a: argparse.Namespace) -> Result:
+    names = [name.strip() for name in a.engines.split(",") if name.strip()]
+    categories = [c.strip() for c in a.categories.split(",")] if a.categories else None
+    bank = MemoryBank.open(a.bank, names[0] if names else "minilm", create=False)
+    found = drawn(bank.versus.run(names, asked_for(a), categories))
+    for warning in found.report["warnings"]:
+        print(warning, file=sys.stderr)
+    said = {"id": found.id, "bank": bank.name, "categories": a.categories, "settings": asdict(found.settings)}
+    return {**found.report, "comparison": said}, _engine_lines(found.report)
+
+
+def _engine_lines(report: Mapping[str, Any]) -> list[str]:
+    engines = report["engines"]
+    names = [f"{one['name']:>14}" for one in engines]
+    lines = [f"{report['n_questions']:,} questions on {report['n_memories']:,} memories"]
+    lines += [f"{'':>32}" + "".join(names)]
+    for mode in ("dense", "sparse", "combined"):
+        for figure in JUDGED:
+            values = "".join(f"{one['modes'][mode][figure]['mean']:14.3f}" for one in engines)
+            lines.append(f"{f'{mode}, {figure}':>32}{values}")
+    if report["n_cases"]:
+        for figure in ("effect", "share_positive"):
+            known = [one["separability"]["sparse"][figure] for one in engines]
+            values = "".join(f"{'–':>14}" if value is None else f"{value:14.3f}" for value in known)
+            lines.append(f"{f'sparse, SEP {figure}':>32}{values}")
+    for figure in ("l0", "latents_per_memory", "silent_share", "fvu"):
+        lines.append(f"{figure:>32}" + "".join(f"{one['latents'][figure]:14.3f}" for one in engines))
+    for pair in report["pairs"]:
+        gain, agreed = pair["gains"]["combined"]["recall@10"], pair["agreement"]["sparse"]
+        low, high = gain["interval"]
+        rho = agreed["spearman"]
+        order = "" if rho is None else f", Spearman’s rho {rho['mean']:.2f}"
+        lines += [
+            f"{pair['second']} − {pair['first']}: combined recall@10 {gain['mean']:+.3f} "
+            f"(95 % interval {low:+.3f} to {high:+.3f}); sparse: {agreed['overlap@10']['mean']:.0%} of the first 10 in "
+            f"both{order}"
+        ]
+    return lines
 
 
 def _separability(a: argparse.Namespace) -> Result:

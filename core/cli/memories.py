@@ -17,6 +17,8 @@ def register(commands: Commands) -> None:
     sub.add_argument("files", nargs="+", metavar="FILE")
     sub.add_argument("--format", choices=list(FORMATS), default="auto")
 
+    commands.add("encode", _encode, "Give every memory of a bank its codes of an engine; goes on where it was stopped.")
+
     sub = commands.add("search", _search, "Ask a bank in words.")
     sub.add_argument("text")
     sub.add_argument("--mode", choices=list(MODES), default="combined")
@@ -49,6 +51,23 @@ def _import(a: argparse.Namespace) -> Result:
         *(f"refused: {r}" for r in report.refused),
     ]
     return result, lines
+
+
+def _encode(a: argparse.Namespace) -> Result:
+    bank = MemoryBank.open(a.bank, a.engine, create=False)
+    encoded: int = drawn(bank.encode())
+    held = [asdict(one) for one in bank.engines()]
+    lines = [f"{encoded:,} memories encoded with {bank.engine.name}.", *map(_held, held)]
+    return {"bank": str(bank.path), "encoded": encoded, "engines": [_plain_held(one) for one in held]}, lines
+
+
+def _held(one: dict[str, Any]) -> str:
+    more = f", {one['pending']:,} to encode" if one["pending"] else ""
+    return f"holds {one['name']} ({one['fingerprint']}, {one['state']}): {one['memories']:,} memories{more}"
+
+
+def _plain_held(one: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in one.items() if name != "about"}
 
 
 def _search(a: argparse.Namespace) -> Result:
@@ -120,13 +139,15 @@ def _info(a: argparse.Namespace) -> Result:
     bank = MemoryBank.open(a.bank, a.engine, create=False)
     health = bank.health()
     counts = bank.counts()
-    result = {"bank": str(bank.path), **counts, "health": asdict(health)}
+    held = [asdict(one) for one in bank.engines()]
+    result = {"bank": str(bank.path), **counts, "health": asdict(health), "engines": [_plain_held(one) for one in held]}
     lines = [
         f"{bank.path}: " + ", ".join(f"{value:,} {name}" for name, value in counts.items()),
         f"engine {health.engine} ({health.fingerprint}): {health.memories:,} encoded, {health.pending:,} to encode",
         f"on this bank: L0 {health.l0:.1f}, FVU {health.fvu:.3f}, {health.latents_per_memory:.0f} latents a memory, "
         f"{health.silent_share:.1%} of the latents silent",
         *health.missing,
+        *map(_held, held),
     ]
     return result, lines
 

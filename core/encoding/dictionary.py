@@ -220,7 +220,8 @@ class LensDictionary:
     def decode(self, activations: Activations, n_rows: int) -> Tensor:
         acts = torch.zeros(n_rows, self.n_latents)
         acts[activations.row, activations.latent] = activations.value
-        reconstructed: Tensor = self._sae.decode(acts).float()
+        with torch.no_grad():
+            reconstructed: Tensor = self._sae.decode(acts).float()
         return reconstructed
 
 

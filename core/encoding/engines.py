@@ -158,6 +158,8 @@ class Encoder(Protocol):
 
     def load(self) -> None: ...
 
+    def release(self) -> None: ...
+
     def encode(self, texts: list[str], query: bool = False) -> Codes: ...
 
     def trace(self, text: str) -> TokenTrace: ...
@@ -272,6 +274,11 @@ class Engine:
         """Read the weights. Seconds the first time, then nothing."""
         with self._lock:
             self._parts()
+
+    def release(self) -> None:
+        """Give the memory of the weights back; they are read again when they are needed."""
+        with self._lock:
+            self._loaded = None
 
     def encode(self, texts: list[str], query: bool = False) -> Codes:
         """One row per text. query: texts are queries, which some dense embedders prefix differently."""

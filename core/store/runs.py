@@ -64,11 +64,13 @@ def _places(run: str, cases: Sequence[Outcome]) -> pa.Table:
 
 
 def find(cursor: Cursor, run: str | None = None) -> list[dict[str, Any]]:
-    """The row of one run, or those of all, newest first; settings and report as objects."""
+    """The row of one run, or those of all, newest first; settings and report as objects, the engine's name with it."""
+    named = "coalesce((select e.name from engines e where e.fingerprint = runs.engine), '')"
+    columns = ", ".join(f"runs.{name}" for name in _RUN)
     rows = cursor.execute(
-        f"select {', '.join(_RUN)} from runs where ?1 is null or id = ?1 order by created desc, id", [run]
+        f"select {columns}, {named} from runs where ?1 is null or id = ?1 order by created desc, id", [run]
     ).fetchall()
-    found = [dict(zip(_RUN, row, strict=True)) for row in rows]
+    found = [dict(zip((*_RUN, "engine_name"), row, strict=True)) for row in rows]
     return [row | {name: json.loads(row[name]) for name in ("settings", "report")} for row in found]
 
 

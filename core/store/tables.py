@@ -182,13 +182,20 @@ def add_engine(cursor: Cursor, fingerprint: str, name: str, codes: Codes, about:
 
 
 def engines(cursor: Cursor) -> list[dict[str, Any]]:
-    """Every engine the bank has codes of, latest last: fingerprint, name, d, n_latents, about, n_encoded."""
+    """Every engine the bank had codes of, latest last: fingerprint, name, d, n_latents, about, added, n_encoded."""
     rows = cursor.execute(
-        """select fingerprint, name, d, n_latents, about, (select count(*) from codes c where c.engine = e.fingerprint)
-           from engines e order by added, fingerprint"""
+        """select fingerprint, name, d, n_latents, about, added, (select count(*) from codes where engine = fingerprint)
+           from engines order by added, fingerprint"""
     ).fetchall()
-    names = ("fingerprint", "name", "d", "n_latents", "about", "n_encoded")
+    names = ("fingerprint", "name", "d", "n_latents", "about", "added", "n_encoded")
     return [dict(zip(names, row, strict=True)) | {"about": json.loads(row[4])} for row in rows]
+
+
+def forget_codes(cursor: Cursor, fingerprint: str) -> None:
+    """Delete the codes of an engine and what was measured or laid out with them."""
+    cursor.execute("delete from map_points where map in (select id from maps where engine = ?)", [fingerprint])
+    for table in ("codes", "query_codes", "text_codes", "label_trust", "maps"):
+        cursor.execute(f"delete from {table} where engine = ?", [fingerprint])
 
 
 def pending(cursor: Cursor, fingerprint: str) -> tuple[list[str], list[str]]:

@@ -54,7 +54,7 @@ def _fresh(tmp_path: Path, demo_file: Path) -> Iterator[None]:
 @pytest.fixture
 def fake(encoder: FakeEncoder, monkeypatch: pytest.MonkeyPatch) -> FakeEncoder:
     """The pages use an engine without weights."""
-    monkeypatch.setattr(banks, "make_engine", lambda: encoder)
+    monkeypatch.setattr(banks, "make_engine", lambda _: encoder)
     return encoder
 
 

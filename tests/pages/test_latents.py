@@ -68,7 +68,7 @@ def describe(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Described]:
 
     def use(**labels: str) -> Described:
         engine = Described(labels)
-        monkeypatch.setattr(banks, "make_engine", lambda: engine)
+        monkeypatch.setattr(banks, "make_engine", lambda _: engine)
         return engine
 
     return use

@@ -84,7 +84,5 @@ def test_weights_come_back_as_they_were(tmp_path: Path) -> None:
 def test_another_width(tmp_path: Path) -> None:
     SAE.save(tmp_path / "sae")
     spec = Engine.named("narrative-30").spec
-    with pytest.raises(
-        CoreError, match="reads states of 2 numbers, but .*MiniLM-L6-v2 gives 384"
-    ):
+    with pytest.raises(CoreError, match=r"reads states of 2 numbers, but .*MiniLM-L6-v2 gives 384"):
         Engine(replace(spec, sae=f"folder:{tmp_path}/sae")).load()
