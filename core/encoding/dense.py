@@ -31,7 +31,6 @@ class DenseEmbedder:
             raise CoreError(f"sentence-transformers could not read {folder}: {problem}") from problem
         self._model.max_seq_length = min(self._model.max_seq_length or LONGEST, LONGEST)
         self._prefix = {False: document_prefix, True: query_prefix}
-        self.d = int(self._model.get_embedding_dimension())
 
     @property
     def d(self) -> int:
