@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.errors import BankBusy, CoreError
 from core.latents import LONGEST_LABEL
-from core.llm import Endpoint, Estimate, Request, json_in, without_thoughts
+from core.llm import Endpoint, Estimate, Request, json_in, printable, without_thoughts
 from core.store import names
 from core.types import Context, LatentInfo, Progress
 
@@ -189,8 +189,7 @@ class _Drawer:
 
 def clean(text: str) -> str:
     """A label as one line without quotes around it, of at most LONGEST_LABEL characters."""
-    flat = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    flat = flat.strip("\"'“”‘’«»`* ").removesuffix(".").strip("\"'“”‘’«»`* ")
+    flat = printable(text).strip("\"'“”‘’«»`* ").removesuffix(".").strip("\"'“”‘’«»`* ")
     return flat if len(flat) <= LONGEST_LABEL else flat[: LONGEST_LABEL - 1].rstrip() + "…"
 
 

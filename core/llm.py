@@ -245,6 +245,11 @@ def without_thoughts(answer: str) -> str:
     return re.sub(r"<think>.*?</think>", "", answer, flags=re.DOTALL).strip()
 
 
+def printable(answer: str) -> str:
+    """An answer on one line, without what a terminal or a page would not show."""
+    return " ".join("".join(c if c.isprintable() else " " for c in answer).split())
+
+
 def json_in(answer: str) -> Any:
     """The JSON object in a model's answer, whatever stands around it; None where there is none."""
     text = without_thoughts(answer)
