@@ -9,6 +9,10 @@ class BankBusy(CoreError):
     """Another process is writing the bank file."""
 
 
+class EndpointRefuses(CoreError):
+    """A language model's endpoint refuses every request: wrong key, model or address."""
+
+
 class EngineMissing(CoreError):
     """An engine's files are not on this machine, or its name is unknown."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import time
 from collections.abc import Generator, Iterable, Iterator
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.errors import BankBusy, CoreError
 from core.latents import LONGEST_LABEL
-from core.llm import Endpoint, Estimate, Request
+from core.llm import Endpoint, Estimate, Request, json_in, printable, without_thoughts
 from core.store import names
 from core.types import Context, LatentInfo, Progress
 
@@ -190,8 +189,7 @@ class _Drawer:
 
 def clean(text: str) -> str:
     """A label as one line without quotes around it, of at most LONGEST_LABEL characters."""
-    flat = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    flat = flat.strip("\"'“”‘’«»`* ").removesuffix(".").strip("\"'“”‘’«»`* ")
+    flat = printable(text).strip("\"'“”‘’«»`* ").removesuffix(".").strip("\"'“”‘’«»`* ")
     return flat if len(flat) <= LONGEST_LABEL else flat[: LONGEST_LABEL - 1].rstrip() + "…"
 
 
@@ -227,13 +225,10 @@ def prompt(bank: MemoryBank, latent: int, own_memories: bool = True) -> Request[
 
 def read_label(answer: str) -> str:
     """The label in a model's answer; empty where it found none. Raises CoreError where the answer is none."""
-    text = re.sub(r"<think>.*?</think>", "", answer, flags=re.DOTALL).strip()
+    text = without_thoughts(answer)
     found: Any = text
     if "{" in text:
-        try:
-            found = json.loads(text[text.index("{") : text.rindex("}") + 1])["label"]
-        except (ValueError, KeyError, TypeError):
-            found = None
+        found = (json_in(answer) or {}).get("label")
     elif "\n" in text or len(text) > LONGEST_LABEL:
         found = None
     if not isinstance(found, str):

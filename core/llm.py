@@ -6,16 +6,18 @@ MNEMOSCOPE_LLM_KEY the key where one is needed, MNEMOSCOPE_LLM_PRICE its price a
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import threading
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from core.errors import CoreError
+from core.errors import CoreError, EndpointRefuses
 from core.web import Line, check_url, json_of, place, send
 
 if TYPE_CHECKING:
@@ -54,7 +56,9 @@ class Estimate:
     def __str__(self) -> str:
         size = f"{self.requests:,} requests, about {self.tokens_in:,} tokens in and {self.tokens_out:,} tokens out"
         if self.cost is None:
-            return f"{size}. Set MNEMOSCOPE_LLM_PRICE to “in,out” (USD per million tokens) to see the cost."
+            return (
+                f"{size}; the cost is unknown. Set MNEMOSCOPE_LLM_PRICE to “in,out” (USD per million tokens) to see it."
+            )
         return f"{size}: about ${self.cost:,.2f}."
 
 
@@ -68,6 +72,8 @@ class Endpoint:
     price: tuple[float, float] | None = None
     """USD per million tokens, in and out."""
     line: Line = field(default_factory=lambda: Line(SECONDS_FOR_AN_ANSWER))
+    unknown: set[str] = field(default_factory=set, compare=False)
+    """Settings that it refuses, learnt from its answers: they are left out from then on."""
 
     def __post_init__(self) -> None:
         base = check_url(self.url, "MNEMOSCOPE_LLM_URL").removesuffix("/chat/completions")
@@ -76,9 +82,13 @@ class Endpoint:
             raise CoreError("MNEMOSCOPE_LLM_KEY holds a space or a sign that no key has: copy it again.")
 
     @classmethod
-    def from_environment(cls) -> Endpoint:
-        """The endpoint that the environment names. Raises CoreError with the name of the variable that is missing."""
+    def from_environment(cls, url: str = "", model: str = "") -> Endpoint:
+        """The endpoint that the environment names, but for what is given here.
+
+        Raises CoreError with the name of the variable that is missing.
+        """
         found = {name: os.environ.get(f"MNEMOSCOPE_LLM_{name}", "").strip() for name in ("URL", "MODEL", "KEY")}
+        found |= {name: given for name, given in (("URL", url), ("MODEL", model)) if given}
         examples = {"URL": "http://localhost:11434/v1", "MODEL": "llama3.2"}
         for name, example in examples.items():
             if not found[name]:
@@ -99,24 +109,43 @@ class Endpoint:
         stop: threading.Event | None = None,
     ) -> str:
         """The model's answer to a chat, never empty. Raises CoreError when none comes or when it is cut off."""
-        body: dict[str, Any] | None = {
-            "model": self.model,
-            "messages": [dict(message) for message in messages],
-            "max_tokens": max_tokens,
-            "temperature": temperature,
-        }
-        if schema is not None and body is not None:
-            named = {"name": "answer", "strict": True, "schema": dict(schema)}
-            body["response_format"] = {"type": "json_schema", "json_schema": named}
-        headers = {"Authorization": f"Bearer {self.key}"} if self.key else {}
-        while body is not None:
-            answer = send(self.line, "POST", f"{self.url}/chat/completions", headers, body, stop)
-            if answer.status_code not in (400, 422):
+        request = Request(None, messages, max_tokens, temperature, schema)
+        unknown = set(self.unknown)
+        while True:
+            answer = self.send("POST", "chat/completions", self.body(request, unknown), stop)
+            refused = self._refused(answer, request, unknown)
+            if refused is None:
                 break
-            body = _without_what_it_refuses(body, answer.text)
+            unknown.add(refused)
         if answer.status_code != 200:
-            raise CoreError(self._refusal(answer))
-        return self._text(json_of(answer), max_tokens)
+            raise self.refusal(answer)
+        self.unknown.update(unknown)
+        return self.text(json_of(answer), max_tokens)
+
+    def body(self, request: Request[Any], unknown: Collection[str] | None = None) -> dict[str, Any]:
+        """A request as the endpoint takes it, without the settings unknown to it (by default: those learnt so far)."""
+        unknown = self.unknown if unknown is None else unknown
+        schema = {"name": "answer", "strict": True, "schema": dict(request.schema or {})}
+        settings = {
+            "max_completion_tokens" if "max_tokens" in unknown else "max_tokens": request.max_tokens,
+            "temperature": request.temperature,
+            "response_format": {"type": "json_schema", "json_schema": schema} if request.schema is not None else None,
+        }
+        asked = {"model": self.model, "messages": [dict(message) for message in request.messages]}
+        return asked | {name: value for name, value in settings.items() if name not in unknown and value is not None}
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        stop: threading.Event | None = None,
+        file: tuple[str, bytes] | None = None,
+        once: bool = False,
+    ) -> httpx.Response:
+        """The answer to one request with the key, as ``core.web.send`` gives it."""
+        headers = {"Authorization": f"Bearer {self.key}"} if self.key else {}
+        return send(self.line, method, f"{self.url}/{path}", headers, body, stop, file, once)
 
     def batched(
         self, requests: Iterable[Request[K]], at_once: int = 4
@@ -162,28 +191,31 @@ class Endpoint:
         except CoreError as problem:
             return problem
 
-    def _refusal(self, answer: httpx.Response) -> str:
-        where, status = self.place, answer.status_code
+    def refusal(self, answer: httpx.Response) -> CoreError:
+        """What an answer that is none says, as a sentence."""
+        where, status, said = self.place, answer.status_code, self.said(_message(answer))
         if status in (401, 403):
-            return f"{where} refuses the key ({status}): check MNEMOSCOPE_LLM_KEY."
-        said = self._said(answer)
+            return EndpointRefuses(f"{where} refuses the key ({status}): check MNEMOSCOPE_LLM_KEY.")
         if status == 404:
-            return (
+            return EndpointRefuses(
                 f"{where} has no model “{self.model}”, or is not the API's base URL (404){said}. "
                 "Check MNEMOSCOPE_LLM_MODEL and MNEMOSCOPE_LLM_URL."
             )
         if 300 <= status < 400:
-            return f"{where} points elsewhere ({status}): set MNEMOSCOPE_LLM_URL to the address it points to."
-        return f"{where} refuses the request ({status}){said}."
+            return EndpointRefuses(
+                f"{where} points elsewhere ({status}): set MNEMOSCOPE_LLM_URL to the address it points to."
+            )
+        return CoreError(f"{where} refuses the request ({status}){said}.")
 
-    def _said(self, answer: httpx.Response) -> str:
-        """The endpoint's own words, without the key, which some repeat."""
-        text = " ".join(_message(answer).split()).rstrip(".")
+    def said(self, text: str) -> str:
+        """The endpoint's own words behind a colon, short and without the key, which some repeat; empty for none."""
+        text = " ".join(text.split()).rstrip(".")
         if self.key:
             text = text.replace(self.key, "…")
         return f": {text[:200]}" if text else ""
 
-    def _text(self, found: Any, max_tokens: int) -> str:
+    def text(self, found: Any, max_tokens: int) -> str:
+        """The text of a chat completion. Raises CoreError where there is none or where it was cut off."""
         where = self.place
         try:
             choice = found["choices"][0]
@@ -195,6 +227,36 @@ class Endpoint:
         if not isinstance(text, str) or not text.strip():
             raise CoreError(f"{self.model} answered with no text (it ended by “{reason}”).")
         return text
+
+    def _refused(self, answer: httpx.Response, request: Request[Any], unknown: Collection[str]) -> str | None:
+        """The setting to leave out (or, as max_tokens, to give its newer name) after an answer; None: ask no more."""
+        if answer.status_code not in (400, 422):
+            return None
+        sent = self.body(request, unknown)
+        if "max_completion_tokens" in answer.text and "max_tokens" in sent:
+            return "max_tokens"
+        if "temperature" in answer.text and "temperature" in sent:
+            return "temperature"
+        return "response_format" if "response_format" in sent else None
+
+
+def without_thoughts(answer: str) -> str:
+    """An answer without what the model thought aloud before it."""
+    return re.sub(r"<think>.*?</think>", "", answer, flags=re.DOTALL).strip()
+
+
+def printable(answer: str) -> str:
+    """An answer on one line, without what a terminal or a page would not show."""
+    return " ".join("".join(c if c.isprintable() else " " for c in answer).split())
+
+
+def json_in(answer: str) -> Any:
+    """The JSON object in a model's answer, whatever stands around it; None where there is none."""
+    text = without_thoughts(answer)
+    try:
+        return json.loads(text[text.index("{") : text.rindex("}") + 1])
+    except (ValueError, RecursionError):
+        return None
 
 
 def _price(text: str) -> tuple[float, float] | None:
@@ -209,20 +271,6 @@ def _price(text: str) -> tuple[float, float] | None:
             "MNEMOSCOPE_LLM_PRICE is two numbers, USD per million tokens in and out, for example 0.15,0.60."
         )
     return price_in, price_out
-
-
-def _without_what_it_refuses(body: dict[str, Any], said: str) -> dict[str, Any] | None:
-    """The request without a setting that the endpoint does not know, or under its newer name; None: all were tried."""
-    if "max_completion_tokens" in said and "max_tokens" in body:
-        return {**_less(body, "max_tokens"), "max_completion_tokens": body["max_tokens"]}
-    for name in ("temperature", "response_format"):
-        if name in body and (name in said or name == "response_format"):
-            return _less(body, name)
-    return None
-
-
-def _less(body: dict[str, Any], name: str) -> dict[str, Any]:
-    return {key: value for key, value in body.items() if key != name}
 
 
 def _message(answer: httpx.Response) -> str:

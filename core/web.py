@@ -22,6 +22,8 @@ LONGEST_PAUSE = 120.0
 """Seconds. A server that asks for more is not waited for."""
 PASSING = frozenset({408, 425, 429, 500, 502, 503, 504, 529})
 """Statuses that the same request may not meet a moment later."""
+UNDONE = frozenset({425, 429, 503, 529})
+"""Those of them that say that nothing was done."""
 
 Wait = Callable[[threading.Event, float], bool]
 """Wait some seconds, or until the event is set; returns whether it is. ``threading.Event.wait`` outside tests."""
@@ -44,24 +46,31 @@ def send(
     headers: Mapping[str, str] | None = None,
     body: Mapping[str, Any] | None = None,
     stop: threading.Event | None = None,
+    file: tuple[str, bytes] | None = None,
+    once: bool = False,
 ) -> httpx.Response:
-    """The answer to a request, read whole; body: sent as JSON. Its status may still be an error that will not pass.
+    """The answer to a request, read whole. Its status may still be an error that will not pass.
 
+    body: sent as JSON or, beside a file (its name and content), as the fields of a form. once: what may have been done
+    although no answer came is not sent again.
     Raises CoreError when the last try met a passing error, or when ``stop`` was set between two tries.
     """
     import httpx
 
     stop = stop or threading.Event()
+    content: dict[str, Any] = {"json": body} if file is None else {"data": body, "files": {"file": file}}
     for left in reversed(range(line.tries)):
         asked = 0.0
         try:
-            answer = _client().request(method, url, headers=dict(headers or {}), json=body, timeout=line.timeout)
-            if answer.status_code not in PASSING:
+            answer = _client().request(method, url, headers=dict(headers or {}), timeout=line.timeout, **content)
+            if answer.status_code not in (UNDONE if once else PASSING):
                 return answer
             problem = f"{place(url)} answered {answer.status_code} ({answer.reason_phrase or 'no reason given'})"
             asked = _asked_pause(answer.headers.get("Retry-After", ""))
         except httpx.RequestError as error:
             problem = _in_words(error, url, line.timeout)
+            if once and not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
+                raise CoreError(f"{problem}. Try again later; what is stored is kept.") from error
         if not left:
             raise CoreError(f"{problem}, {line.tries} times in a row. Try again later; what is stored is kept.")
         if asked > LONGEST_PAUSE:

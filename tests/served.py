@@ -61,7 +61,9 @@ def serve(plan: Plan) -> Iterator[Served]:
             self.answer(None)
 
         def do_POST(self) -> None:
-            self.answer(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            text = self.rfile.read(int(self.headers["Content-Length"])).decode()
+            is_json = self.headers["Content-Type"] == "application/json"
+            self.answer(json.loads(text) if is_json else text)
 
         def answer(self, body: Any) -> None:
             step = served.next(Asked(self.command, self.path, {k.lower(): v for k, v in self.headers.items()}, body))

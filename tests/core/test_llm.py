@@ -11,7 +11,7 @@ from email.utils import formatdate
 import pytest
 
 from core.errors import CoreError
-from core.llm import Endpoint, Request
+from core.llm import Endpoint, Request, json_in
 from core.web import TRIES, Line
 from tests.served import Asked, Plan, Step, said, serve
 
@@ -214,8 +214,46 @@ def test_settings_that_an_endpoint_refuses_are_left_out(clock: Clock) -> None:
         return Step(422, "what?") if "response_format" in asked.body else said("Hi.")
 
     with serve(picky) as served:
-        assert endpoint(served.url, clock).complete(HELLO, 20, schema={"type": "object"}) == "Hi."
-    assert served.asked[-1].body == {"model": "tiny", "messages": HELLO, "max_completion_tokens": 20}
+        one = endpoint(served.url, clock)
+        assert one.complete(HELLO, 20, schema={"type": "object"}) == "Hi."
+        assert served.asked[-1].body == {"model": "tiny", "messages": HELLO, "max_completion_tokens": 20}
+        before = len(served.asked)
+        one.complete(HELLO, 20, schema={"type": "object"})
+        assert len(served.asked) == before + 1, "what it learnt is not asked again"
+
+
+def test_what_was_left_out_in_vain_is_sent_again(clock: Clock) -> None:
+    with serve([Step(400, "no"), Step(400, "still no"), said("Hi.")]) as served:
+        one = endpoint(served.url, clock)
+        with pytest.raises(CoreError, match="refuses the request"):
+            one.complete(HELLO, schema={"type": "object"})
+        one.complete(HELLO, schema={"type": "object"})
+    assert ["response_format" in asked.body for asked in served.asked] == [True, False, True]
+
+
+def test_what_may_have_been_done_is_not_sent_again(clock: Clock) -> None:
+    for step in (said("late", after=0.3), said("Hi", cut=True)):
+        with serve([step]) as served, pytest.raises(CoreError):
+            endpoint(served.url, clock, timeout=0.1).send("POST", "batches", {}, once=True)
+        assert len(served.asked) == 1
+    with serve([Step(429), Step(503), Step(500)]) as served:
+        assert endpoint(served.url, clock).send("POST", "batches", {}, once=True).status_code == 500
+    assert len(served.asked) == 3
+
+
+@pytest.mark.parametrize(
+    ("answer", "found"),
+    [
+        ('{"a": 1}', {"a": 1}),
+        ('<think>{"a": 2}?</think>Here:\n```json\n{"a": {"b": 1}}\n```', {"a": {"b": 1}}),
+        ('{"a": "cut o', None),
+        ("no object", None),
+        ("} and {", None),
+        ('{"a": ' * 100_000 + "1" + "}" * 100_000, None),
+    ],
+)
+def test_the_object_in_an_answer(answer: str, found: object) -> None:
+    assert json_in(answer) == found
 
 
 # --- many requests ----------------------------------------------------------------------------------------------------
