@@ -69,6 +69,13 @@ class TrainingProgress(Progress):
     curves: Curves | None = None
 
 
+LIMITS: Mapping[str, tuple[float, float]] = {
+    "n": (1, MOST_EPISODES), "width": (8, WIDEST), "size": (2, WIDEST), "beta": (0, 100), "target": (0.001, 0.999),
+    "epochs": (1, MOST_EPOCHS), "lr": (1e-6, 1), "patience": (0, MOST_EPOCHS), "revive": (0, MOST_EPOCHS),
+    "noise": (0, 1), "boost": (0, 10), "seeds": (1, MOST_SEEDS), "seed": (0, 99_999),
+}  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True)
 class LabPlan:
     """One run: episodes, objective, seeds. Equal plans give equal runs."""
@@ -102,13 +109,7 @@ class LabPlan:
     """The first of the seeds."""
 
     def __post_init__(self) -> None:
-        limits: Mapping[str, tuple[float, float]] = {
-            "n": (1, MOST_EPISODES), "width": (8, WIDEST), "size": (2, WIDEST), "beta": (0, 100),
-            "target": (0.001, 0.999), "epochs": (1, MOST_EPOCHS), "lr": (1e-6, 1), "patience": (0, MOST_EPOCHS),
-            "revive": (0, MOST_EPOCHS),
-            "noise": (0, 1), "boost": (0, 10), "seeds": (1, MOST_SEEDS), "seed": (0, 99_999),
-        }  # fmt: skip
-        for name, (low, high) in limits.items():
+        for name, (low, high) in LIMITS.items():
             if not low <= getattr(self, name) <= high:
                 raise CoreError(f"{SAID[name]} must be from {low:g} to {high:g}; {getattr(self, name):g} was given.")
         if any(not 0 <= w <= 1000 for w in (*self.weights, *self.kept)):
@@ -156,6 +157,7 @@ TEXT = LabPlan(
     revive=100, noise=0.0, boost=0.0,
 )  # fmt: skip
 """The step after them: 384 → 300 → 30 → 300 on narratives, from the weights of a phase 5 run."""
+PRESETS: dict[str, LabPlan] = {**{str(phase): plan for phase, plan in PHASES.items()}, "text": TEXT}
 BETAS = (0.001, 0.0005, 0.0001)
 """What the source compares in phase 5."""
 

@@ -17,6 +17,8 @@ from urllib.parse import urlencode, urlsplit, urlunsplit
 import streamlit as st
 
 from core import CRITERIA, DEMO_QUERY, FUSIONS, GROUPINGS, MEASURES, MODES, SIMILARITIES, WEIGHTINGS, MemoryBank, Query
+from core.analysis.traces import THRESHOLDS as LAB_THRESHOLDS
+from core.lab_plan import LIMITS, MOST_SEEDS, PENALTIES, PRESETS, SOURCES
 from ui import banks
 
 SECONDS_A_STALE_ADDRESS_MAY_ARRIVE = 3.0
@@ -185,6 +187,32 @@ def _corners(selection: Polygon | None) -> str:
     return "" if selection is None else f"{selection[0]}:{';'.join(f'{x:.4g},{y:.4g}' for x, y in selection[1])}"
 
 
+def _runs(value: str) -> list[str]:
+    if not re.fullmatch(r"[0-9a-f]{8}(,[0-9a-f]{8})*", value, re.ASCII):
+        raise Unknown(f"The link shows the runs “{value[:40]}”: their ids are expected, like 1f2e3d4c,5b6a7988.")
+    return _some(list(dict.fromkeys(value.split(","))), MOST_RUNS, "runs")
+
+
+def _lab_number(name: str) -> Field:
+    """A number of the lab's form; left out of the address where it is the phase's own."""
+    low, high = LIMITS[name]
+    whole = isinstance(getattr(PRESETS["5"], name), int)
+
+    def read(value: str) -> float:
+        number = _real(value)
+        if number is None or not low <= number <= high or (whole and number != int(number)):
+            raise Unknown(f"The link asks for {name} = “{value[:40]}”: a number from {low:g} to {high:g} is expected.")
+        return int(number) if whole else number
+
+    return Field(f"lab_{name}", read, lambda: lab_default(name), lambda number: f"{number:g}")
+
+
+def lab_default(name: str) -> Any:
+    """What the phase of the session has for a field of the form; weights as text."""
+    value = getattr(PRESETS[st.session_state.get("lab_phase", "5")], name)
+    return ", ".join(f"{one:g}" for one in value) if isinstance(value, tuple) else value
+
+
 def first_question() -> str:
     """What Recall asks when nothing was typed: the demo has a question whose codes are stored."""
     return DEMO_QUERY if st.session_state.get("bank", banks.DEMO) == banks.DEMO else ""
@@ -237,6 +265,37 @@ RUN_VIEWS = {
     "latents": "Latents of the misses",
 }
 TIMELINES = {"recurring": "Recurring", "text": "Of a text", "picked": "Picked"}
+LAB_VIEWS = {
+    "sparsity": "Sparsity",
+    "traces": "Traces",
+    "distinct": "Distinctiveness",
+    "overlap": "Overlap",
+    "reconstruction": "Reconstruction",
+    "latents": "Latents by category",
+    "losses": "Losses",
+}
+MOST_RUNS = 4
+"""Runs side by side."""
+MEASURED = {"rate": "firing rate", "mean": "mean activation"}
+LAB_FORM = (
+    Field("lab_phase", _one_of("phase", lambda: PRESETS), lambda: "5"),
+    *map(_lab_number, LIMITS),
+    Field("lab_penalty", _one_of("penalty", lambda: PENALTIES), lambda: lab_default("penalty")),
+    Field("lab_episodes", _one_of("kind of episodes", lambda: SOURCES), lambda: lab_default("episodes")),
+    Field("lab_output", _one_of("output", lambda: ("sigmoid", "linear")), lambda: lab_default("output")),
+    Field("lab_projection", _switch("projection"), lambda: lab_default("projection")),
+    Field("lab_weights", _text, lambda: lab_default("weights")),
+    Field("lab_kept", _text, lambda: lab_default("kept")),
+)
+"""What the next run is to be: the phase first, since the others' defaults follow from it."""
+LAB = (
+    Field("lab_runs", _runs, list, ",".join),
+    Field("lab_view", _one_of("view", lambda: LAB_VIEWS), lambda: "sparsity"),
+    Field("lab_shown", _number("seed", 0, MOST_SEEDS - 1), lambda: 0),
+    Field("lab_episode", _number("episode", 0, 100_000), lambda: 0),
+    Field("lab_above", _one_of("threshold", lambda: [f"{t:g}" for t in LAB_THRESHOLDS]), lambda: "0"),
+    Field("lab_measure", _one_of("measure", lambda: MEASURED), lambda: "rate"),
+)
 Polygon = tuple[str, tuple[tuple[float, ...], ...]]
 MOST_CORNERS = 60
 """A lasso is thinned to so many corners, so that it fits into an address."""
@@ -395,6 +454,7 @@ PAGES: dict[str, tuple[Field, ...]] = {
         LATENT,
     ),
     "library": (BANK, ENGINE),
+    "lab": (BANK, ENGINE, *LAB_FORM, *LAB, PICTURE),
 }
 
 

@@ -11,14 +11,14 @@ from core.bank import MemoryBank
 from core.cli.shared import Commands, Result, drawn, positive
 from core.errors import CoreError
 from core.lab import Lab, LabRun
-from core.lab_plan import MOST_EPISODES, PHASES, TEXT, LabPlan
+from core.lab_plan import MOST_EPISODES, PRESETS, TEXT, LabPlan
 from core.narratives import SHIPPED, train_narratives
 
 
 def register(commands: Commands) -> None:
     sub = commands.add("lab", _lab, "Train the small narrative SAEs, phase by phase.", bank=False)
     what = sub.add_mutually_exclusive_group(required=True)
-    what.add_argument("--phase", choices=["1", "2", "3", "4", "5", "text"], help="a preset; each option changes it")
+    what.add_argument("--phase", choices=list(PRESETS), help="a preset; each option changes it")
     what.add_argument("--train-narratives", action="store_true", help="remake the SAE of the engine narrative-30")
     sub.add_argument("--bank", help="phase text: the bank whose memories, by category, are the episodes")
     sub.add_argument("--engine", default="minilm", help="phase text: engine whose dense vectors are used")
@@ -43,10 +43,9 @@ def _weights(text: str) -> tuple[float, ...]:
 
 
 def _plan(a: argparse.Namespace) -> LabPlan:
-    preset = TEXT if a.phase == "text" else PHASES[int(a.phase)]
     names = ("beta", "target", "size", "epochs", "lr", "patience", "seeds", "seed", "noise", "boost", "n", "width",
              "penalty", "output", "weights", "kept")  # fmt: skip
-    return replace(preset, **{name: value for name in names if (value := getattr(a, name)) is not None})
+    return replace(PRESETS[a.phase], **{name: value for name in names if (value := getattr(a, name)) is not None})
 
 
 def _lab(a: argparse.Namespace) -> Result:
