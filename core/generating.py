@@ -279,6 +279,7 @@ class Shelf:
         if not path.parent.is_dir():
             raise CoreError(f"There is no folder {path.parent}: make it, or choose another file.")
         self._path = path
+        self._torn, self._is_open = 0, False
         records = self._records()
         reading = rows.read_rows(records, path.name)
         if reading.refused:

@@ -41,4 +41,5 @@ def resemblance(known: sparse.csr_array, one: sparse.csr_array) -> Floats:
     """Jaccard index of each row's set with that of a single row, 0–1 [n]; 0 where both are empty."""
     both = (known @ one.T).toarray()[:, 0]
     either = known.sum(axis=1) + one.sum() - both
-    return np.divide(both, either, out=np.zeros_like(both), where=either > 0)
+    found: Floats = np.divide(both, either, out=np.zeros_like(both), where=either > 0)
+    return found
