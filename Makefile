@@ -29,7 +29,7 @@ format: $(VENV)/.dev ## rewrite the code in the house's format
 	$(BIN)/ruff check --fix .
 
 demo: $(VENV)/.ready ## encode the demo's texts anew and write what is shipped
-	$(BIN)/python -c "from core.demo import build; print('%d memories, %d bytes' % build())"
+	$(BIN)/python -c "from core.demo import build; [print(name, '%d memories, %d bytes' % build(name)) for name in ('minilm', 'smollm2-135m', 'narrative-30')]"
 
 pictures: $(VENV)/.dev chromium ## remake the pictures in docs/
 	$(BIN)/python docs/pictures.py
