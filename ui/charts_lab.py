@@ -135,14 +135,15 @@ def sparsity(
         ticks = [escaped(name, 18) for name in names]
         figure.add_trace(
             go.Bar(
-                x=ticks, y=np.median(each, axis=0), showlegend=False, width=0.62, cliponaxis=False,
+                x=np.arange(len(names)), y=np.median(each, axis=0), showlegend=False, width=0.62, cliponaxis=False, hovertext=ticks,
                 marker={"color": [colours[name] for name in names], "opacity": 0.75}, customdata=active,
                 text=[f"{value:.0%}" for value in np.median(each, axis=0)], textposition="inside",
                 insidetextanchor="start",
-                hovertemplate="%{x}: %{y:.1%} zeros, %{customdata:.3~g} active<extra>median</extra>",
+                hovertemplate="%{hovertext}: %{y:.1%} zeros, %{customdata:.3~g} active<extra>median</extra>",
             ),
             1, column,
         )  # fmt: skip
+        figure.update_xaxes(tickvals=np.arange(len(names)), ticktext=ticks, row=1, col=column)
         if len(seeds) > 1:
             place = np.linspace(-0.16, 0.16, len(seeds))
             figure.add_trace(
