@@ -135,8 +135,8 @@ def sparsity(
         ticks = [escaped(name, 18) for name in names]
         figure.add_trace(
             go.Bar(
-                x=np.arange(len(names)), y=np.median(each, axis=0), showlegend=False, width=0.62, cliponaxis=False, hovertext=ticks,
-                marker={"color": [colours[name] for name in names], "opacity": 0.75}, customdata=active,
+                x=np.arange(len(names)), y=np.median(each, axis=0), showlegend=False, width=0.62, cliponaxis=False,
+                hovertext=ticks, marker={"color": [colours[name] for name in names], "opacity": 0.75}, customdata=active,
                 text=[f"{value:.0%}" for value in np.median(each, axis=0)], textposition="inside",
                 insidetextanchor="start",
                 hovertemplate="%{hovertext}: %{y:.1%} zeros, %{customdata:.3~g} active<extra>median</extra>",
