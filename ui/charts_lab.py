@@ -136,7 +136,8 @@ def sparsity(
         figure.add_trace(
             go.Bar(
                 x=np.arange(len(names)), y=np.median(each, axis=0), showlegend=False, width=0.62, cliponaxis=False,
-                hovertext=ticks, marker={"color": [colours[name] for name in names], "opacity": 0.75}, customdata=active,
+                hovertext=ticks, customdata=active,
+                marker={"color": [colours[name] for name in names], "opacity": 0.75},
                 text=[f"{value:.0%}" for value in np.median(each, axis=0)], textposition="inside",
                 insidetextanchor="start",
                 hovertemplate="%{hovertext}: %{y:.1%} zeros, %{customdata:.3~g} active<extra>median</extra>",
