@@ -9,10 +9,9 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,11 +25,11 @@ from core.encoding.weights import write_atomically
 from core.errors import CoreError
 from core.lab_plan import NAMES, PHASES, Curves, LabPlan, TrainingProgress, plan_of
 from core.settings import data_folder
+from core.training.seeds import train_seeds
 from core.types import Floats
 
 if TYPE_CHECKING:
     from core.bank import MemoryBank
-    from core.training.narrative import Trained
 
 LONGEST_NAME = 80
 
@@ -112,13 +111,17 @@ class Lab:
         if (self.folder / run / "run.json").is_file():
             return self.get(run)
         trained = yield from train_seeds(plan, made)
+        seeds = tuple(
+            SeedRun(plan.seed + i, known, one.sae, one.curves)
+            for i, (known, one) in enumerate(zip(made, trained, strict=True))
+        )
         head = RunHead(
             run, _named(name) or said(plan), datetime.now(UTC).replace(microsecond=0), plan,
             bank.name if bank is not None and plan.episodes == "bank" else "",
         )  # fmt: skip
-        self._keep(LabRun(head, tuple(trained)))
+        self._keep(LabRun(head, seeds))
         yield TrainingProgress(1, 1, "done", trained[-1].curves)
-        return LabRun(head, tuple(trained))
+        return LabRun(head, seeds)
 
     def list(self) -> tuple[RunHead, ...]:
         """Every run, newest first."""
@@ -155,20 +158,6 @@ class Lab:
         write_atomically(folder / "run.json", json.dumps(about, ensure_ascii=False, indent=1).encode())
 
 
-def train_seeds(plan: LabPlan, made: Sequence[Episodes]) -> Generator[TrainingProgress, None, list[SeedRun]]:
-    """Train every seed of a plan on its episodes, one after the other."""
-    from core.training.narrative import train
-
-    trained = []
-    for i, known in enumerate(made):
-        seed = plan.seed + i
-        start = (yield from _wave_run(plan, seed)) if plan.projection else None
-        task = train(known.values, plan.objective(known.categories), seed, start)
-        found = yield from _relayed(task, partial(_placed, plan, i))
-        trained.append(SeedRun(seed, known, found.sae, found.curves))
-    return trained
-
-
 def said(plan: LabPlan) -> str:
     """A run's name where nobody gave one: “Phase 5, Weighted L1, β 0.0005”."""
     phase = f"Phase {plan.phase}, {NAMES[plan.phase]}" if plan.phase in PHASES else NAMES[plan.phase]
@@ -202,39 +191,6 @@ def _episodes(plan: LabPlan, bank: MemoryBank | None, seed: int) -> Episodes:
     if bank is None:
         raise CoreError("These episodes are a bank's memories: name the bank.")
     return bank_episodes(bank, plan.n)
-
-
-def _wave_run(plan: LabPlan, seed: int) -> Generator[TrainingProgress, None, SmallSAE]:
-    """The phase 5 run whose encoder and decoder a projected plan starts from."""
-    from core.training.narrative import train
-
-    first = replace(PHASES[5], width=plan.width, size=plan.size, output=plan.output)
-    waves = _episodes(first, None, seed)
-    task = train(waves.values, first.objective(waves.categories), seed)
-    done = (seed - plan.seed) * plan.epochs
-
-    def place(step: TrainingProgress) -> TrainingProgress:
-        return replace(step, done=done, total=plan.seeds * plan.epochs, note="first the waves it starts from")
-
-    return (yield from _relayed(task, place)).sae
-
-
-def _placed(plan: LabPlan, i: int, step: TrainingProgress) -> TrainingProgress:
-    """The progress of the i-th seed as that of all."""
-    note = f"seed {plan.seed + i}, {step.note}" if plan.seeds > 1 else step.note
-    return replace(step, done=i * plan.epochs + step.done, total=plan.seeds * plan.epochs, note=note)
-
-
-def _relayed(
-    task: Generator[TrainingProgress, None, Trained], change: Callable[[TrainingProgress], TrainingProgress]
-) -> Generator[TrainingProgress, None, Trained]:
-    """A task whose progress is told in other words."""
-    while True:
-        try:
-            step = next(task)
-        except StopIteration as end:
-            return end.value  # type: ignore[no-any-return]
-        yield change(step)
 
 
 def _named(name: str) -> str:

@@ -17,10 +17,11 @@ from core.analysis.traces import CategoryLatents, by_category
 from core.bank import MemoryBank
 from core.encoding.weights import write_atomically
 from core.errors import CoreError
-from core.lab import bank_episodes, figures, train_seeds
+from core.lab import SeedRun, bank_episodes, figures
 from core.lab_plan import TEXT, TrainingProgress
 from core.progress import finish
 from core.settings import ASSETS
+from core.training.seeds import train_seeds
 from core.types import Floats, Offsets
 
 ENGINE = "narrative-30"
@@ -38,7 +39,8 @@ def train_narratives(out: Path = SHIPPED) -> Generator[TrainingProgress, None, d
         demo.fill(bank)
         finish(bank.encode())
         episodes = bank_episodes(bank, TEXT.n)
-    (run,) = yield from train_seeds(TEXT, [episodes])
+    (trained,) = yield from train_seeds(TEXT, [episodes])
+    run = SeedRun(TEXT.seed, episodes, trained.sae, trained.curves)
     found = figures(run)
     left_out = np.square(run.target - run.decoded).sum() / np.square(run.target - run.sae.mean).sum()
     report = {
