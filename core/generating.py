@@ -280,6 +280,7 @@ class Shelf:
             raise CoreError(f"There is no folder {path.parent}: make it, or choose another file.")
         self._path = path
         self._torn, self._is_open = 0, False
+        """Bytes of a last line that was left half written; whether the last line has no end."""
         records = self._records()
         reading = rows.read_rows(records, path.name)
         if reading.refused:
