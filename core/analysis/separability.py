@@ -165,8 +165,10 @@ def _permuted(sim: Floats, contexts: Ints, related: Ints, unrelated: Ints) -> tu
 def differences(modes: Mapping[Mode, ModeSeparation]) -> list[Difference]:
     """Every pair of modes, figure by figure, with percentile bootstrap intervals over the cases (Efron 1979).
 
-    Every mode draws the same cases, so the differences are paired.
+    Every mode draws the same cases, so the differences are paired; a single case has none.
     """
+    if any(len(one.related) < 2 for one in modes.values()):
+        return []
     names: Sequence[Mode] = ("combined", "sparse", "dense", "lexical")
     drawn = {mode: bootstrap(modes[mode]) for mode in names if mode in modes}
     return [

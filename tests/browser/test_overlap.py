@@ -19,7 +19,7 @@ def middle(page: Page, across: float, down: float) -> tuple[float, float]:
 
 
 def test_a_cell_says_its_memories_and_opens_their_pair(server: Server, page: Page) -> None:
-    page.goto(f"{server.url}/overlap?overlap_threshold=50")
+    page.goto(f"{server.url}/overlap?conversation=demo&overlap_threshold=50")
     x, y = middle(page, 0.3, 0.7)
     page.mouse.click(x, y)
     page.wait_for_url("**overlap_a=**")

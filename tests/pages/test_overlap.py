@@ -27,11 +27,16 @@ def chips(page: Shown) -> list[list[int]]:
 
 def test_the_demo_without_a_model(show: Show) -> None:
     page = show("overlap")
-    assert len(page.at.get("plotly_chart")) == 1
+    assert len(page.at.get("plotly_chart")) == 1  # tiles: no pair is chosen among so many
     assert page.at.selectbox(key="overlap_by").options == ["memories (525)", "sessions (7)", "categories (3)"]
-    assert page.component("why")["rows"]
     assert "Interference" in [s.value.split(":")[0] for s in page.at.subheader]
     assert page.address == {}
+
+
+def test_a_dialogue_row_by_row(show: Show) -> None:
+    page = show("overlap", conversation="demo")
+    assert len(page.at.selectbox(key="overlap_pick_a").options) == 165
+    assert page.component("why")["rows"]
 
 
 def test_the_pair_of_a_link(show: Show, make_named: Make) -> None:
