@@ -29,9 +29,9 @@ def section(bank: MemoryBank) -> None:
         rows(bank, held), hide_index=True, height="content", alt=f"{len(names)} engines, and what each needs.",
         column_config={
             "engine": st.column_config.TextColumn("Engine", width="small"),
-            "what": st.column_config.TextColumn("What it is", width="medium"),
+            "what": st.column_config.TextColumn("What it is", width="large"),
             "codes": st.column_config.TextColumn("Codes in this bank", width="small"),
-            "here": st.column_config.TextColumn("On this machine"),
+            "here": st.column_config.TextColumn("On this machine", width="small"),
         },
     )  # fmt: skip
     if st.session_state.get("library_engine") not in names:
@@ -47,7 +47,8 @@ def rows(bank: MemoryBank, held: list[HeldCodes]) -> list[dict[str, Any]]:
     found = []
     for name, spec in presets().items():
         mine: list[HeldCodes | None] = [one for one in held if one.name == name]
-        needs = "ready" if name in ready else " ".join(Engine(spec).missing())
+        download = f"to download, {spec.download / GB:.1f} GB" if spec.download else "files missing"
+        needs = "ready" if name in ready else download
         found += [{"engine": name, "what": spec.title, "codes": _codes(one), "here": needs} for one in mine or [None]]
     strange = [one for one in held if one.name not in presets()]
     return found + [

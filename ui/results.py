@@ -154,7 +154,7 @@ def _signed(share: float) -> str:
 
 
 def _verdict(low: float, high: float) -> str:
-    return " · may be chance" if low <= 0 <= high else ""
+    return " · may be chance" if low <= 0 <= high and low < high else ""
 
 
 # --- out --------------------------------------------------------------------------------------------------------------

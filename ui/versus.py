@@ -25,6 +25,8 @@ LATENTS = {
     "fvu": "FVU: variance left out",
 }
 SHARES = {"density", "silent_share"}
+TO = "\u2060–\u2060"
+"""Between the ends of an interval, which stay on one line."""
 COMPARING = "Comparing engines on "
 
 
@@ -146,7 +148,8 @@ def pair(shown: EngineComparison) -> tuple[int, int]:
 
 def figures(shown: EngineComparison, first: int, second: int) -> None:
     a, b = (shown.report["engines"][i] for i in (first, second))
-    left, right = st.columns(2, gap="large")
+    with st.container(key="evaluate_figures"):
+        left, right = st.columns(2, gap="large")
     with left:
         st.plotly_chart(
             charts_evaluation.differences(gained(shown, first, second), FIGURES), key="versus_gains",
@@ -265,7 +268,7 @@ def _value(value: float | None, share: bool, low: float | None, high: float | No
         return "–"
     if not share:
         return f"{value:,}" if isinstance(value, int) else f"{value:,.3g}" if abs(value) < 10 else f"{value:,.1f}"
-    between = "" if low is None or high is None else f" ({100 * low:.0f}–{100 * high:.0f})"
+    between = "" if low is None or high is None else f" ({100 * low:.0f}{TO}{100 * high:.0f})"
     return f"{100 * value:.1f}\u202f%{between}"
 
 
@@ -300,7 +303,7 @@ def agreement_table(shown: EngineComparison, first: int, second: int) -> list[di
         if found is None:
             return "–"
         mean, low, high = (scale * x for x in (found["mean"], *found["interval"]))
-        return f"{mean:.{digits}f}{unit} ({low:.{digits}f}–{high:.{digits}f})"
+        return f"{mean:.{digits}f}{unit} ({low:.{digits}f}{TO}{high:.{digits}f})"
 
     return [
         {"mode": mode.capitalize(), "of the first 10 in both": said(found["overlap@10"], 100, 0, "\u202f%"),

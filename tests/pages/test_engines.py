@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
-from core import MemoryBank, Query, Term
+from core import MemoryBank, Query, Term, presets
 from core.errors import EngineMissing
 from core.progress import finish
 from core.types import Memory, Question, Reading
@@ -140,3 +141,48 @@ def test_the_memory_of_an_engine_nobody_uses_is_given_back(
     page.at.selectbox(key="engine").set_value("long")
     page.run()
     assert (two["minilm"].warm, two["long"].warm) == (False, True)
+
+
+def finished(name: str = "talk", what: str = "") -> None:
+    job = banks.jobs().get(f"{(banks.folder() / f'{name}.duckdb').resolve()}{what}")
+    assert job is not None
+    job.wait(30)
+
+
+def test_engines_are_compared_on_the_page(show: Show, bank: MemoryBank) -> None:
+    page = show("evaluate", bank="talk", evaluate_view="engines")
+    assert "No engines were compared here yet" in page.words
+    page.button("Compare").click()
+    page.run()
+    finished(what=" evaluate")
+    page.run()
+    (kept,) = bank.versus.list()
+    assert page.address == {"bank": "talk", "evaluate_view": "engines", "versus": kept.id}
+    assert "How far do their rankings agree?" in "\n".join(s.value for s in page.at.subheader)
+    figures = page.at.table[1].value
+    assert list(figures.columns) == ["figure", "minilm", "long", "long − minilm"]
+    page.button("Delete this comparison").click()
+    page.run()
+    assert bank.versus.list() == ()
+
+
+def test_the_library_encodes_with_another_engine_and_deletes_its_codes(
+    show: Show, two: dict[str, FakeEncoder], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = replace(presets()["minilm"], name="long", title="Lengths of words")
+    monkeypatch.setattr("ui.engines.presets", lambda: {"minilm": presets()["minilm"], "long": spec})
+    monkeypatch.setattr("ui.banks.ready", lambda: ["minilm", "long"])
+    made = MemoryBank.open(banks.folder() / "talk.duckdb", two["minilm"])
+    finish(made.add(Reading([Memory("m", "a lake")], [], [])))
+    page = show("library", bank="talk")
+    page.at.selectbox(key="library_engine").set_value("long")
+    page.run()
+    page.button("Encode this bank with long").click()
+    page.run()
+    finished()
+    page.run()
+    assert [(one.name, one.memories) for one in made.engines()] == [("minilm", 1), ("long", 1)]
+    page = show("library", bank="talk", engine="long")
+    page.button("Delete these codes").click()
+    page.run()
+    assert [one.name for one in made.engines()] == ["minilm"]
