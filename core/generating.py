@@ -126,7 +126,9 @@ def generate(
     """
     shelf, waiting = Shelf(out, n, categories), Waiting(out, endpoint, batch)
     total = shelf.missing.total()
-    report, most, is_known = Generation(missing=total, batched=batch), most_requests(total), False
+    handed_in = Counter(waiting.batch.keys if waiting.batch else ())
+    most = handed_in.total() + most_requests((shelf.missing - handed_in).total())
+    report, is_known = Generation(missing=total, batched=batch), False
     yield Progress(0, total, f"{total:,} narratives to write")
     while waiting.batch or report.missing:
         before, is_trial = report, report.batched and not (is_known or waiting.batch)
@@ -148,8 +150,11 @@ def generate(
 
 
 def most_requests(missing: int) -> int:
-    """What a run may ask for so many missing narratives: what cannot be kept is asked for again."""
-    return max(AGAIN * missing, FAILURES_IN_A_ROW)
+    """What a run may ask for so many missing narratives: what cannot be kept is asked for again.
+
+    A run that only fetches a batch asks for nothing more, as nobody agreed to it: the next one does.
+    """
+    return max(AGAIN * missing, FAILURES_IN_A_ROW) if missing else 0
 
 
 def estimate_cost(out: Path, n: int, categories: Sequence[str], endpoint: Endpoint, batch: bool = False) -> Estimate:

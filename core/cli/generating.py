@@ -43,8 +43,10 @@ def register(commands: Commands) -> None:
 def _generate(a: argparse.Namespace) -> Result:
     endpoint = Endpoint.from_environment(a.url, a.model)
     estimate = estimate_cost(a.out, a.n, a.categories, endpoint, a.batch)
-    again = f"What cannot be kept is asked for again, up to {most_requests(estimate.requests):,} requests in all."
-    sentence = f"{endpoint.model} at {endpoint.place} is asked: {estimate} {again}"
+    sentence = f"{endpoint.model} at {endpoint.place} is asked for nothing new."
+    if estimate.requests:
+        again = f"What cannot be kept is asked for again, up to {most_requests(estimate.requests):,} requests in all."
+        sentence = f"{endpoint.model} at {endpoint.place} is asked: {estimate} {again}"
     told = {"model": endpoint.model, "endpoint": endpoint.place, "out": str(a.out), "estimate": asdict(estimate)}
     if a.estimate:
         return told, [sentence]

@@ -78,11 +78,14 @@ def test_nobody_there_to_agree(run: Run, monkeypatch: pytest.MonkeyPatch, capsys
     assert "error: Nothing was asked: add --yes" in capsys.readouterr().err
 
 
-def test_nothing_left_to_ask_asks_nobody(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_left_to_ask_asks_nobody(
+    run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO())
     with serve(Writer()) as served:
         assert run(served, "--yes") == 0
         assert run(served) == 0
+    assert "is asked for nothing new." in capsys.readouterr().err
 
 
 def test_a_refused_key_is_one_sentence(run: Run, capsys: pytest.CaptureFixture[str]) -> None:

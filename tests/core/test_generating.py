@@ -359,6 +359,21 @@ def test_answers_taken_twice_are_kept_once(out: Path, clock: Clock) -> None:
     assert len(lines(out)) == 6
 
 
+def test_fetching_a_batch_asks_for_nothing_that_nobody_agreed_to(out: Path, clock: Clock) -> None:
+    plan = BatchingEndpoint(Writer({3: said("no"), 4: said("no")}), ("in_progress",))
+    with serve(plan) as served:
+        one = endpoint(served, clock)
+        run = generate(out, 6, ROUTINE, one, batch=True)
+        while "the batch is" not in next(run).note:
+            pass
+        run.close()
+        plan.statuses = ("completed",)
+        report = finish(generate(out, 6, ROUTINE, one, batch=True))
+        assert (report.asked, report.kept, report.missing) == (5, 3, 2)
+        assert estimate_cost(out, 6, ROUTINE, one, batch=True).requests == 2
+    assert len(plan.batches) == 1
+
+
 def test_a_batch_whose_begin_was_lost_is_found_again(out: Path, clock: Clock) -> None:
     """The answer to POST /batches never comes, though the batch begins: it is not sent again."""
     plan = BatchingEndpoint(Writer(), ("completed",))
