@@ -29,10 +29,11 @@ SHOTS = {
     "atlas-beside": "/atlas?atlas_view=beside&atlas_colour=session&atlas_field=session&atlas_value=session_5",
     "timeline": "/timeline?latent=8975",
     "overlap": "/overlap?overlap_by=session&overlap_threshold=90",
-    "overlap-memories": "/overlap?overlap_threshold=50",
+    "overlap-memories": "/overlap?conversation=demo&overlap_threshold=50",
     "separability": "/separability?sep_source=demo&sep_case=sep-001",
     "evaluate": "/evaluate",
     "library": "/library",
+    "recall-smollm2": "/recall?engine=smollm2-135m",
 }
 HEIGHT = 1000
 TALL = {"atlas": 1820, "timeline": 1400}
@@ -51,7 +52,7 @@ def free_port() -> int:
 
 def settled(page: Page) -> None:
     """Until the engine is warm and nothing on the page runs any more."""
-    page.locator(".mn-state", has_text="· ready").wait_for(timeout=90_000)
+    page.locator(".mn-state", has_text="ready").wait_for(timeout=90_000)
     page.wait_for_timeout(4000)
 
 
