@@ -159,8 +159,8 @@ class Lab:
 
 
 def said(plan: LabPlan) -> str:
-    """A run's name where nobody gave one: “Phase 5, Weighted L1, β 0.0005”."""
-    phase = f"Phase {plan.phase}, {NAMES[plan.phase]}" if plan.phase in PHASES else NAMES[plan.phase]
+    """A run's name where nobody gave one: “Phase 5, β 0.0005”."""
+    phase = f"Phase {plan.phase}" if plan.phase in PHASES else NAMES[plan.phase]
     return f"{phase}, β {plan.beta:g}"
 
 

@@ -34,12 +34,19 @@ SHOTS = {
     "evaluate": "/evaluate",
     "library": "/library",
     "recall-smollm2": "/recall?engine=smollm2-135m",
+    "lab": "/lab?lab_runs={lab}&lab_view=traces",
 }
 HEIGHT = 1000
-TALL = {"atlas": 1820, "timeline": 1400}
+TALL = {"atlas": 1820, "timeline": 1400, "lab": 1320}
 """Pages whose lower half is part of the picture."""
 ASK = "from core import open_demo; from core.progress import finish; finish(open_demo().runs.run(name='as it comes'))"
 """Evaluate shows a run, and the demo comes without one."""
+TRAIN = """from dataclasses import replace
+from core import Lab
+from core.lab_plan import BETAS, PHASES
+from core.progress import finish
+print(",".join(finish(Lab().train(replace(PHASES[5], beta=beta, seeds=5))).head.id for beta in BETAS))"""
+"""The lab shows runs: the three β that the source compares."""
 BROWSER = shutil.which("chromium") or "chromium"
 FLAGS = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
 
@@ -66,6 +73,10 @@ def main() -> None:
         command = [sys.executable, "-m", "streamlit", "run", "app.py", *options]
         if "evaluate" in wanted:
             subprocess.run([sys.executable, "-c", ASK], cwd=ROOT, env=environment, check=True)
+        if "lab" in wanted:
+            made = [sys.executable, "-c", TRAIN]
+            runs = subprocess.run(made, cwd=ROOT, env=environment, check=True, capture_output=True, text=True).stdout
+            SHOTS["lab"] = SHOTS["lab"].format(lab=runs.strip())
         server = subprocess.Popen(command, cwd=ROOT, env=environment)
         try:
             for _ in range(100):

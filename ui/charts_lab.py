@@ -39,7 +39,7 @@ def _beside(titles: Sequence[str], height: int, left: int = 64, **more: Any) -> 
     figure.update_annotations(font={"size": 13})
     figure.update_layout(
         height=height, margin={"l": left, "r": 12, "t": 74, "b": FOOT}, dragmode=False, hovermode="closest",
-        legend={"orientation": "h", "x": 1, "xanchor": "right", "y": 1, "yanchor": "bottom", "yref": "container"},
+        legend={"orientation": "h", "x": 1, "xanchor": "right", "y": 1, "yanchor": "top", "yref": "container"},
     )  # fmt: skip
     figure.update_xaxes(fixedrange=True, zeroline=False)
     figure.update_yaxes(fixedrange=True, zeroline=False)
@@ -132,19 +132,21 @@ def sparsity(
         names = list(seeds[0])
         each = np.asarray([[seed[name]["sparsity"] for name in names] for seed in seeds])
         active = np.median([[seed[name]["active"] for name in names] for seed in seeds], axis=0)
-        ticks = [escaped(name, 18) for name in names]
+        places = np.arange(len(names))
+        figure.update_xaxes(
+            tickvals=places, ticktext=[escaped(name, 18).replace(" ", "<br>").replace("/", "/<br>") for name in names],
+            range=[-0.6, len(names) - 0.4], tickangle=0, showgrid=False, col=column,
+        )  # fmt: skip
         figure.add_trace(
             go.Bar(
-                x=np.arange(len(names)), y=np.median(each, axis=0), showlegend=False, width=0.62, cliponaxis=False,
-                hovertext=ticks, customdata=active,
-                marker={"color": [colours[name] for name in names], "opacity": 0.75},
+                x=places, y=np.median(each, axis=0), showlegend=False, width=0.62, cliponaxis=False,
+                marker={"color": [colours[name] for name in names], "opacity": 0.75}, customdata=active,
                 text=[f"{value:.0%}" for value in np.median(each, axis=0)], textposition="inside",
-                insidetextanchor="start",
-                hovertemplate="%{hovertext}: %{y:.1%} zeros, %{customdata:.3~g} active<extra>median</extra>",
+                insidetextanchor="start", insidetextfont={"color": "#FFFFFF" if theme == "dark" else INK[theme]},
+                hovertemplate="%{y:.1%} zeros, %{customdata:.3~g} active<extra>median</extra>",
             ),
             1, column,
         )  # fmt: skip
-        figure.update_xaxes(tickvals=np.arange(len(names)), ticktext=ticks, row=1, col=column)
         if len(seeds) > 1:
             place = np.linspace(-0.16, 0.16, len(seeds))
             figure.add_trace(
@@ -248,10 +250,10 @@ def category_latents(found: Sequence[CategoryLatents], measure: str, latents: Se
     said = "share of memories that fire it" if measure == "rate" else "mean activation"
     figure.update_layout(
         height=460, margin={"l": 64, "r": 12, "t": 62, "b": FOOT}, dragmode=False, hovermode="closest",
-        legend={"orientation": "h", "x": 1, "xanchor": "right", "y": 1, "yanchor": "bottom", "yref": "container"},
+        legend={"orientation": "h", "x": 1, "xanchor": "right", "y": 1, "yanchor": "top", "yref": "container"},
         xaxis={"title": {"text": "latent, by the spread between categories"}, "fixedrange": True, "zeroline": False,
                "tickvals": list(range(len(chosen))), "ticktext": [str(i) for i in chosen], "showgrid": False},
         yaxis={"title": {"text": said}, "rangemode": "tozero", "fixedrange": True,
-               **({"tickformat": ".0%"} if measure == "rate" else {})},
+               **({"tickformat": ".0%", "range": [-0.03, 1.03]} if measure == "rate" else {})},
     )  # fmt: skip
     return figure

@@ -41,7 +41,8 @@ def seed_shown(runs: Sequence[LabRun]) -> list[SeedRun]:
 
 def figure(built: go.Figure, name: str, question: str, runs: Sequence[LabRun], note: str = "") -> None:
     """A figure with its title, the runs behind it, and a camera."""
-    what = " · ".join(f"{run.head.id}: {run.head.name}, seeds {len(run.seeds)}" for run in runs)
+    names = ", ".join(f"{run.head.id} (β {run.head.plan.beta:g}, {len(run.seeds)} seeds)" for run in runs)
+    what = f"{'run' if len(runs) == 1 else 'runs'} {names}"
     for_paper(built, question, {"sae": _shape(runs[0].head.plan)}, what)
     kind = st.session_state.get("picture_format") or "svg"
     st.plotly_chart(built, key=f"lab_figure_{name}", config=picture(f"lab-{name}", kind))

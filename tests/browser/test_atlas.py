@@ -75,7 +75,7 @@ def test_a_click_reads_a_memory(server: Server, page: Page) -> None:
 
 def test_a_distinguishing_latent_goes_to_compose(server: Server, page: Page) -> None:
     page.goto(f"{server.url}/atlas?atlas_field=category&atlas_value=Routine&latent=14760")
-    page.get_by_text("40 memories selected").wait_for(timeout=60_000)
+    page.get_by_text("120 memories selected").wait_for(timeout=60_000)
     page.locator(".st-key-contrast_plus button").click(timeout=60_000)
     page.wait_for_url("**terms=14760%3A1**")
     assert asked(page)["atlas_value"] == "Routine"
