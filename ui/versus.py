@@ -57,7 +57,7 @@ def draw(page: frame.Body) -> None:
 def form(bank: MemoryBank) -> None:
     """Engines, categories, scoring, Compare."""
     held = {one.name: one for one in banks.held_codes(bank) if one.state != "older"}
-    whole = [name for name, one in held.items() if not one.pending]
+    whole = sorted((name for name, one in held.items() if not one.pending), key=lambda name: name != bank.engine.name)
     questions = banks.run_sources(bank).get(QUESTIONS, {})
     if len(whole) < 2 or not questions:
         need = "codes of two engines for all its memories" if questions else "questions whose evidence is known"

@@ -146,7 +146,7 @@ def test_the_memory_of_an_engine_nobody_uses_is_given_back(
 def finished(name: str = "talk", what: str = "") -> None:
     job = banks.jobs().get(f"{(banks.folder() / f'{name}.duckdb').resolve()}{what}")
     assert job is not None
-    job.wait(30)
+    job.wait(120)
 
 
 def test_engines_are_compared_on_the_page(show: Show, bank: MemoryBank) -> None:
