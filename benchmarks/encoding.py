@@ -1,9 +1,11 @@
 """Tokens per second of a whole encode, beside the bare forward pass of the same truncated model, in one run.
 
-python benchmarks/encoding.py
+python benchmarks/encoding.py [ENGINE]
 """
 
 from __future__ import annotations
+
+import sys
 
 from common import best_of, certificate
 
@@ -13,10 +15,10 @@ from core.encoding.engines import Engine
 
 def main() -> None:
     certificate()
-    engine = Engine.named("minilm")
+    engine = Engine.named(sys.argv[1] if len(sys.argv) > 1 else "minilm")
     engine.load()
     model = engine._parts()[0]
-    texts = [m.text for reading in demo_readings() for m in reading.memories] * 3
+    texts = [m.text for reading in demo_readings() for m in reading.memories]
     tokens = model.tokenize(texts)
     n = int(tokens.text_indptr[-1])
 

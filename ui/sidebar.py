@@ -8,11 +8,13 @@ import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
 from core import DEMO_QUERY
+from core.encoding.engines import EMBEDDING
 from core.errors import EngineMissing
 from ui import banks, link, parts
 from ui.colours import STATE_COLOURS
 
 SECONDS_BETWEEN_LOOKS = 1.0
+WHOLE = "<br>It reads a memory as one token: its latents have no place in the text."
 LOOKS_BEFORE_LOADING = 2
 """The first look is part of the page; by the third the browser has drawn it, and the model may have the processor."""
 WORDS = {
@@ -123,5 +125,6 @@ def _draw_state() -> None:
     memories = "1 memory" if sizes["memories"] == 1 else f"{sizes['memories']:,} memories"
     st.html(
         f'<div class="mn-state" role="status">{memories}{pending}<br>'
-        f'<span class="mn-dot" style="background:{colour}"></span>model {html.escape(words)}</div>'
+        f'<span class="mn-dot" style="background:{colour}"></span>model {html.escape(words)}'
+        f"{WHOLE if bank.engine.about.get('hook') == EMBEDDING else ''}</div>"
     )

@@ -186,3 +186,8 @@ def test_the_library_encodes_with_another_engine_and_deletes_its_codes(
     page.button("Delete these codes").click()
     page.run()
     assert [one.name for one in made.engines()] == ["minilm"]
+
+
+def test_an_engine_of_whole_texts_says_so(show: Show) -> None:
+    assert "It reads a memory as one token" in show("recall", engine="narrative-30").words
+    assert "It reads a memory as one token" not in show("recall").words
