@@ -22,6 +22,26 @@ def drag_around(page: Page, plot: int, share: float = 0.3) -> None:
     page.mouse.up()
 
 
+def click_a_point(page: Page, at: str) -> None:
+    """Point at a place of the first figure until it answers, then click. at: JavaScript of [x, y] in its axes."""
+    plot = page.locator(".js-plotly-plot").first
+    plot.wait_for(timeout=60_000)
+    label = plot.locator(".hoverlayer .hovertext").first
+    for _ in range(20):
+        place = page.evaluate(
+            """(at) => { const plot = document.querySelector('.js-plotly-plot'), box = plot.getBoundingClientRect();
+                         const {xaxis, yaxis} = plot._fullLayout, [x, y] = (0, eval)(at)(plot);
+                         return [box.x + xaxis._offset + xaxis.d2p(x), box.y + yaxis._offset + yaxis.d2p(y)]; }""",
+            at,
+        )
+        page.mouse.move(place[0], place[1] - 80)
+        page.mouse.move(*place, steps=4)
+        page.wait_for_timeout(700)
+        if label.count():
+            break
+    page.mouse.click(*place)
+
+
 def await_quiet(page: Page, plot: int, n: int) -> None:
     """Until so many points of a figure are greyed: drawn, and not selected."""
     page.wait_for_function(
@@ -61,14 +81,7 @@ def test_a_click_reads_a_memory(server: Server, page: Page) -> None:
     page.wait_for_timeout(1500)
     plot.hover()
     page.locator('[data-attr="dragmode"][data-val="pan"]').first.click()
-    at = page.evaluate(
-        """() => {
-            const plot = document.querySelector('.js-plotly-plot'), box = plot.getBoundingClientRect();
-            const t = plot._fullData[1], {xaxis, yaxis} = plot._fullLayout;
-            return [box.x + xaxis._offset + xaxis.d2p(t.x[3]), box.y + yaxis._offset + yaxis.d2p(t.y[3])];
-        }"""
-    )
-    page.mouse.click(*at)
+    click_a_point(page, "plot => [plot._fullData[1].x[3], plot._fullData[1].y[3]]")
     page.wait_for_url("**memory=**")
     expect(page.get_by_role("button", name="Open in Memory")).to_be_visible(timeout=20_000)
 
@@ -96,17 +109,11 @@ def test_they_fit_their_windows(server: Server, browser: Browser) -> None:
 
 def test_a_cell_of_the_timeline_is_read(server: Server, page: Page) -> None:
     page.goto(f"{server.url}/timeline")
-    plot = page.locator(".js-plotly-plot").first
-    plot.wait_for(timeout=60_000)
+    page.locator(".js-plotly-plot").first.wait_for(timeout=60_000)
     page.wait_for_timeout(1500)
-    at = page.evaluate(
-        """() => {
-            const plot = document.querySelector('.js-plotly-plot'), box = plot.getBoundingClientRect();
-            const t = plot._fullData.find(t => t.type === 'scattergl'), {xaxis, yaxis} = plot._fullLayout;
-            return [box.x + xaxis._offset + xaxis.d2p(t.x[0]), box.y + yaxis._offset + yaxis.d2p(t.y[0])];
-        }"""
+    click_a_point(
+        page, "plot => { const t = plot._fullData.find(t => t.type === 'scattergl'); return [t.x[0], t.y[0]]; }"
     )
-    page.mouse.click(*at)
     page.wait_for_url("**memory=**")
     expect(page.get_by_role("button", name="Open in Memory")).to_be_visible(timeout=20_000)
     expect(page.get_by_text(re.compile(r"^Enters at turn \d+"))).to_be_visible(timeout=20_000)
