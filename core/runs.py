@@ -50,7 +50,6 @@ class Run:
     """UTC."""
     engine: str
     """Fingerprint."""
-    engine_name: str
     source: str
     """Where the questions came from: a key of SOURCES."""
     categories: tuple[str, ...] | None
@@ -58,6 +57,7 @@ class Run:
     settings: Query
     report: Mapping[str, Any]
     """As ``bank.evaluate`` gives it; ``faithfulness`` too once that was measured."""
+    engine_name: str = ""
 
 
 @dataclass(frozen=True, slots=True)

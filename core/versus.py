@@ -98,13 +98,13 @@ class Versus:
         return self._keep(banks, settings, categories, source, report)
 
     def _cases(self, categories: Sequence[str] | None) -> list[Case]:
-        """Separability cases of the bank's own questions; few or none where questions have more than one evidence."""
+        """Separability cases of the bank's own questions; none where there is one alone, which says nothing."""
         separability = self._bank.separability
         found = separability.cases(CASES) if CASES in separability.sources() else []
-        if categories is None:
-            return found
-        asked = {q.id for q in self._bank.questions() if q.category in categories}
-        return [case for case in found if case.id in asked]
+        if categories is not None:
+            asked = {q.id for q in self._bank.questions() if q.category in categories}
+            found = [case for case in found if case.id in asked]
+        return found if len(found) > 1 else []
 
     def _keep(
         self,

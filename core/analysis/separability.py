@@ -165,9 +165,9 @@ def _permuted(sim: Floats, contexts: Ints, related: Ints, unrelated: Ints) -> tu
 def differences(modes: Mapping[Mode, ModeSeparation]) -> list[Difference]:
     """Every pair of modes, figure by figure, with percentile bootstrap intervals over the cases (Efron 1979).
 
-    Every mode draws the same cases, so the differences are paired; a single case has none.
+    Every mode draws the same cases, so the differences are paired. One case has none.
     """
-    if any(len(one.related) < 2 for one in modes.values()):
+    if not modes or len(next(iter(modes.values())).related) < 2:
         return []
     names: Sequence[Mode] = ("combined", "sparse", "dense", "lexical")
     drawn = {mode: bootstrap(modes[mode]) for mode in names if mode in modes}
@@ -190,7 +190,7 @@ def bootstrap(one: ModeSeparation) -> Drawn:
 
 
 def apart(first: Drawn, second: Drawn) -> dict[str, tuple[float, float, float]]:
-    """(first − second, low, high) of each figure of two separations of the same cases; none where one case is all."""
+    """(first − second, low, high) of each figure of two separations of the same cases, of which there are several."""
     found = {}
     for figure in FIGURES:
         gain = first[figure] - second[figure]

@@ -43,7 +43,7 @@ SCHEMA = {
         "id", "text", "role", "conversation", "session", "position", "created", "category", "source", "meta",
         "n_latents", "fvu", "latents", "provenance",
     },
-    "info": {"bank", "memories", "questions", "conversations", "sources", "health", "engines"},
+    "info": {"bank", "memories", "questions", "conversations", "sources", "engines", "health"},
     "engines": {"name", "title", "ready", "missing", "bytes", "hook"},
     "evaluate": {"n_questions", "modes", "differences", "provenance", "warnings"},
     "learn-weights": {"learnt_on", "raised_above_1.5", "silenced_below_0.67"},
