@@ -94,7 +94,7 @@ def test_the_latents_that_put_it_first() -> None:
 
 def test_a_run_is_called_by_what_is_unusual() -> None:
     report = {"n_questions": 1200}
-    run = Run("a", "", datetime(2026, 5, 4, 12), "f", "fake", "questions", None, Query(""), report)
+    run = Run("a", "", datetime(2026, 5, 4, 12), "f", "questions", None, Query(""), report)
     assert evaluation.title(run).startswith("scored as usual · 1,200 questions, all categories · 04 May ")
     settings = Query("", weighting="cosine", fusion="study", balance=0.1, context=0)
     assert evaluation.scored(settings) == "Cosine of maxima (the study’s), study combination, neighbours × 0"
