@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from core import open_demo
 from tests.conftest import IN_CI
@@ -109,6 +109,14 @@ def fresh_server(tmp_path: Path, browser: Browser) -> Iterator[Callable[[], Serv
     yield start
     for one in running:
         one.stop()
+
+
+def quiet(page: Page) -> None:
+    """Until the page has stood still for a second: while its script runs, what is clicked may be drawn anew."""
+    still = page.locator('.stApp[data-test-script-state="notRunning"]')
+    for _ in range(5):
+        expect(still).to_be_visible(timeout=60_000)
+        page.wait_for_timeout(200)
 
 
 @contextmanager

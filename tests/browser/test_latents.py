@@ -4,7 +4,7 @@ import re
 
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import Server, opened
+from tests.browser.conftest import Server, opened, quiet
 from tests.browser.test_recall import asked
 
 
@@ -18,14 +18,16 @@ def test_from_recall_to_a_latent_and_back_with_it(server: Server, page: Page) ->
     expect(page.locator(".passage .token").first).to_be_visible()
     page.locator('[data-at="head density"]').click()
     page.wait_for_url("**latents_sort=density**")
+    quiet(page)
     row = page.locator("tr[data-latent]").nth(3)
     chosen = str(row.get_attribute("data-latent"))
     row.click()
     page.wait_for_url(f"**latent={chosen}**")
+    quiet(page)
     field.fill("<b>mine</b>")
     field.press("Enter")
     expect(page.locator("tr.chosen")).to_contain_text("<b>mine</b>", timeout=20_000)
-    expect(page.locator('.stApp[data-test-script-state="notRunning"]')).to_be_visible()
+    quiet(page)
     page.get_by_role("button", name="Take my label away").click()
     expect(page.locator("tr.chosen")).not_to_contain_text("mine", timeout=20_000)
     page.locator(".st-key-latent_plus button").first.click()

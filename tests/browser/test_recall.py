@@ -104,7 +104,7 @@ def test_a_new_question_waits_for_the_model_and_is_then_answered(server: Server,
     page.wait_for_url("**recall_text=a+dog**")
     page.locator(".chip", has_text="dog").first.wait_for(timeout=60_000)
     assert page.locator('section[aria-label="Combined"] .card').count() == 10
-    expect(page.get_by_text("minilm · ready")).to_be_visible()
+    expect(page.get_by_text("model ready")).to_be_visible()
 
 
 def test_quick_clicks_end_where_the_last_one_went(server: Server, page: Page) -> None:
