@@ -10,7 +10,8 @@ import json
 import math
 import threading
 import tomllib
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
@@ -186,28 +187,43 @@ class Engine:
     def fingerprint(self) -> str:
         """16 hex digits over the weights, hook, windows, masks and code format: equal means comparable codes."""
         if self._fingerprint is None:
-            spec = self.spec
-            decisive: dict[str, Any] = {
-                "format": CODE_FORMAT,
-                "model": identity(spec.model),
-                "sae": digest(formats.files(locate(spec.sae)).all),
-                "hook": spec.hook,
-                "window": spec.window,
-                "dense": "pooled" if spec.dense == "pooled" else identity(spec.dense),
-                "prefixes": [spec.document_prefix, spec.query_prefix],
-                "mask": "special tokens",
-                "pooling": f"max, sum over parts of {PART_TOKENS} tokens",
-            }
-            if spec.encoder != "trained":
-                decisive["encoder"] = spec.encoder
-            if spec.sink_norm < math.inf:
-                decisive["sink_norm"] = spec.sink_norm
-            if spec.sae_prefix:
-                decisive["sae_prefix"] = spec.sae_prefix
-            if (release := spec.release) is not None and (release.overrides or release.norm_scaling_factor):
-                decisive["directory"] = [dict(release.overrides), release.norm_scaling_factor]
-            self._fingerprint = hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:16]
+            with self._named():
+                self._fingerprint = self._identity()
         return self._fingerprint
+
+    def _identity(self) -> str:
+        spec = self.spec
+        decisive: dict[str, Any] = {
+            "format": CODE_FORMAT,
+            "model": identity(spec.model),
+            "sae": digest(formats.files(locate(spec.sae)).all),
+            "hook": spec.hook,
+            "window": spec.window,
+            "dense": "pooled" if spec.dense == "pooled" else identity(spec.dense),
+            "prefixes": [spec.document_prefix, spec.query_prefix],
+            "mask": "special tokens",
+            "pooling": f"max, sum over parts of {PART_TOKENS} tokens",
+        }
+        if spec.encoder != "trained":
+            decisive["encoder"] = spec.encoder
+        if spec.sink_norm < math.inf:
+            decisive["sink_norm"] = spec.sink_norm
+        if spec.sae_prefix:
+            decisive["sae_prefix"] = spec.sae_prefix
+        if (release := spec.release) is not None and (release.overrides or release.norm_scaling_factor):
+            decisive["directory"] = [dict(release.overrides), release.norm_scaling_factor]
+        return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:16]
+
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        """What is missing says which engine to prepare."""
+        try:
+            yield
+        except EngineMissing as problem:
+            raise EngineMissing(self._said(problem)) from problem
+
+    def _said(self, problem: EngineMissing) -> str:
+        return str(problem).replace("--prepare NAME", f"--prepare {self.name}")
 
     @property
     def about(self) -> dict[str, Any]:
@@ -243,7 +259,7 @@ class Engine:
                             f"{file} cannot be used: {wrong}. Again: python -m core engines --prepare NAME"
                         )
             except EngineMissing as problem:
-                problems.append(str(problem).replace("--prepare NAME", f"--prepare {self.name}"))
+                problems.append(self._said(problem))
         return list(dict.fromkeys(problems))
 
     def prepare(self) -> Generator[Progress, None, None]:
@@ -272,7 +288,7 @@ class Engine:
 
     def load(self) -> None:
         """Read the weights. Seconds the first time, then nothing."""
-        with self._lock:
+        with self._lock, self._named():
             self._parts()
 
     def release(self) -> None:
@@ -284,13 +300,13 @@ class Engine:
         """One row per text. query: texts are queries, which some dense embedders prefix differently."""
         if not texts:
             raise CoreError("There is no text to encode.")
-        with self._lock:
+        with self._lock, self._named():
             model, dictionary, dense = self._parts()
             return encode_with(model, dictionary, texts, None if dense is None else dense.encode(texts, query))
 
     def trace(self, text: str) -> TokenTrace:
         """Every latent at every token of one text."""
-        with self._lock:
+        with self._lock, self._named():
             model, dictionary, _ = self._parts()
             tokens = model.tokenize([text])
             token, latent, value, residual, variance = activations(
