@@ -140,7 +140,9 @@ class Remembered:
 
     def __init__(self, spec: EngineSpec, layer: int, average: bool) -> None:
         self._model = token_model(replace(spec, hook=f"blocks.{layer}.hook_resid_post"))
-        self.d_in, self._known, self._average = self._model.d_in, {}, average
+        self.d_in, self.device = self._model.d_in, self._model.device
+        self._known: dict[int, tuple[Tokens, list[States]]] = {}
+        self._average = average
 
     def tokenize(self, texts: list[str]) -> Tokens:
         key = hash(tuple(texts))

@@ -73,12 +73,34 @@ def register(commands: Commands) -> None:
         metavar="N",
         help="with --from: latents that fire on fewer of 300,000 tokens get a new direction",
     )
+    sub.add_argument(
+        "--spellings",
+        type=int,
+        default=0,
+        metavar="N",
+        help="with --from: and latents whose 20 strongest activations peak on no more than N different words",
+    )
+    sub.add_argument(
+        "--rounds", type=int, default=1, metavar="N", help="rounds of correction of a TopK SAE's code (default 1)"
+    )
 
 
 def _train(a: argparse.Namespace) -> Result:
     from core.training.residual import TrainingPlan, train
 
-    plan = TrainingPlan(a.tokens, a.width, a.architecture, a.k, a.lr, a.batch, a.seed, start=a.start, seldom=a.seldom)
+    plan = TrainingPlan(
+        a.tokens,
+        a.width,
+        a.architecture,
+        a.k,
+        a.lr,
+        a.batch,
+        a.seed,
+        start=a.start,
+        seldom=a.seldom,
+        spellings=a.spellings,
+        rounds=a.rounds if a.architecture == "topk" else 0,
+    )
     drawn(train(_spec(a.engine), Path(a.corpus), plan, Path(a.out)))
     report = json.loads((Path(a.out) / "report.json").read_text(encoding="utf-8"))
     return report, [f"{name}: {value}" for name, value in report.items()]

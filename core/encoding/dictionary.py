@@ -14,6 +14,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
 from torch import Tensor
+from torch.nn.functional import embedding_bag, linear, normalize
 
 from core.encoding import formats
 from core.encoding.formats import SaeFiles
@@ -24,7 +25,7 @@ from core.encoding.weights import digest, write_atomically
 from core.errors import CoreError
 from core.settings import cache_folder
 
-PLAIN_FORMAT = 2
+PLAIN_FORMAT = 3
 """Raised when the arrays in the cache mean something else."""
 TOKENS_AT_ONCE = {"cpu": 512}
 """Rows of activations computed together: more fall out of a CPU's cache and cost fresh pages, at half the speed."""
@@ -34,6 +35,8 @@ RULES = {"standard": "relu", "topk": "topk", "jumprelu": "jumprelu", "gated": "g
 NORMS = ("none", "expected_average_only_in", "layer_norm", "constant_norm_rescale")
 """What an SAE does with a state before it encodes it, by sae-lens' names. The second is a factor, folded into the
 weights where it is known and left out where it is not, as sae-lens does."""
+STEP = 0.5
+"""How far a round of correction goes along what was left out."""
 EPSILON = 1e-5
 """Added to the standard deviation by layer_norm, as in sae-lens."""
 
@@ -92,8 +95,13 @@ class PlainDictionary:
 
     With x' the state after the SAE's normalisation, W the encoder, b its bias with the decoder's bias folded in:
 
-    - relu: max(0, x'W + b) · topk: the k largest of it · jumprelu (Rajamanoharan et al. 2024): x'W + b where it is
-      above the latent's threshold · gated (Rajamanoharan et al. 2024): max(0, x'W·exp(r) + b_mag) where x'W + b > 0
+    - relu: max(0, x'W + b) · topk: the k largest of it, corrected in so many rounds · jumprelu (Rajamanoharan et al.
+      2024): x'W + b where it is above the latent's threshold · gated (Rajamanoharan et al. 2024):
+      max(0, x'W·exp(r) + b_mag) where x'W + b > 0
+
+    A round of correction shows the dictionary what the code found so far leaves out: the k largest of
+    a + STEP · D(x − x̂), a the code and D the decoder (iterative hard thresholding, Blumensath and Davies 2009). Latents
+    that one product of the encoder confuses, because their directions are near, are told apart by it.
     """
 
     def __init__(
@@ -105,11 +113,12 @@ class PlainDictionary:
         device: str = "cpu",
         norm: str = "none",
         trained: Trained | None = None,
+        rounds: int = 0,
     ) -> None:
         def there(name: str) -> Tensor | None:
             return tensors[name].to(device, torch.float32) if name in tensors else None
 
-        self.rule, self.k, self.norm = rule, k, norm
+        self.rule, self.k, self.norm, self.rounds = rule, k, norm, rounds
         self.trained = trained or Trained()
         self.d_in, self.n_latents = tensors["W_enc"].shape
         self._encoder = tensors["W_enc"].to(device, dtype)
@@ -118,6 +127,14 @@ class PlainDictionary:
         self._gain, self._magnitude = there("gain"), there("b_mag")
         self._decoder = tensors["W_dec"].to(device, torch.float32)
         self._decoder_bias = tensors["b_dec"].to(device, torch.float32)
+        if rule == "topk":  # the bias inside the product, and states around zero: nothing is rounded twice
+            self._centred_bias = (self._bias + self._decoder_bias @ tensors["W_enc"].to(device, torch.float32)).to(
+                dtype
+            )
+            self._rows = self._encoder.T.contiguous()
+        if rounds:
+            self._back = STEP * normalize(self._decoder, dim=1) / self._decoder.norm(dim=1)[:, None]
+            self._back = self._back.to(dtype)
         elsewhere = tensors["b_dec"] if norm == "none" else torch.zeros(self.d_in)
         self.mean = tensors.get("mean", elsewhere).float()
         self._at_once = TOKENS_AT_ONCE.get(device, TOKENS_AT_ONCE_ELSEWHERE)
@@ -170,12 +187,10 @@ class PlainDictionary:
         return states, None, None
 
     def _encode(self, states: Tensor) -> Activations:
+        if self.rule == "topk":
+            return self._strongest(states)
         product = (states.to(self._encoder.dtype) @ self._encoder).float()
         before = product + self._bias
-        if self.rule == "topk":
-            value, latent = before.topk(self.k, dim=-1, sorted=False)
-            row, column = (value > 0).nonzero(as_tuple=True)
-            return Activations(row, latent[row, column], value[row, column])
         floor = self._threshold if self._threshold is not None else 0.0
         row, latent = (before > floor).nonzero(as_tuple=True)
         value = before[row, latent]
@@ -184,10 +199,22 @@ class PlainDictionary:
         positive = value > 0
         return Activations(row[positive], latent[positive], value[positive])
 
+    def _strongest(self, states: Tensor) -> Activations:
+        centred = states.float() - self._decoder_bias
+        before = linear(centred.to(self._rows.dtype), self._rows, self._centred_bias)
+        best = before.topk(self.k, dim=-1, sorted=False)
+        for _ in range(self.rounds):
+            value, latent = best.values.relu_(), best.indices
+            found = embedding_bag(latent, self._decoder, per_sample_weights=value.float(), mode="sum")
+            better = linear((centred - found).to(self._back.dtype), self._back).scatter_add_(1, latent, value)
+            best = better.topk(self.k, dim=-1, sorted=False)
+        row, column = (best.values > 0).nonzero(as_tuple=True)
+        return Activations(row, best.indices[row, column], best.values[row, column].float())
+
     def decode(self, activations: Activations, n_rows: int) -> Tensor:
         counts = torch.bincount(activations.row, minlength=n_rows)
         offsets = torch.cat([counts.new_zeros(1), counts.cumsum(0)[:-1]])
-        reconstructed: Tensor = torch.nn.functional.embedding_bag(
+        reconstructed: Tensor = embedding_bag(
             activations.latent, self._decoder, offsets, mode="sum", per_sample_weights=activations.value
         )
         reconstructed = reconstructed + self._decoder_bias
@@ -259,7 +286,7 @@ def matching_pursuit(dictionary: PlainDictionary, k: int) -> LensDictionary:
     )  # fmt: skip
     sae = MatchingPursuitSAE(config)
     with torch.no_grad():
-        sae.W_dec.copy_(torch.nn.functional.normalize(dictionary.decoder, dim=1))
+        sae.W_dec.copy_(normalize(dictionary.decoder, dim=1))
         sae.b_dec.copy_(dictionary.decoder_bias)
     return LensDictionary(sae.eval(), dictionary.mean, dictionary.trained)
 
@@ -286,7 +313,9 @@ def load(
     with safe_open(cached, framework="pt") as file:
         about = file.metadata()
     trained = Trained(**json.loads(about["trained"]))
-    return PlainDictionary(load_file(cached), about["rule"], int(about["k"]), dtype, device, about["norm"], trained)
+    return PlainDictionary(
+        load_file(cached), about["rule"], int(about["k"]), dtype, device, about["norm"], trained, int(about["rounds"])
+    )
 
 
 def read(sae_files: SaeFiles, release: Release | None = None) -> Any:
@@ -402,6 +431,7 @@ def _plain_arrays(sae: Any, mean: Tensor | None, trained: Trained, folder: Path)
         "rule": rule,
         "norm": norm,
         "k": str(int(getattr(sae.cfg, "k", 0) or 0)),
+        "rounds": str(int(sae.cfg.metadata.correction_rounds or 0) if rule == "topk" else 0),
         "trained": json.dumps(asdict(trained)),
         "cfg": json.dumps(sae.cfg.to_dict(), default=str),
     }

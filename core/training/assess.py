@@ -61,6 +61,17 @@ def concepts(dictionary: Any, states: Tensor, words: Ints) -> dict[str, float]:
     concept_share: of the latents that fire, those whose STRONGEST activations peak on at least DIFFERENT words.
     single_word_share: those that always peak on one. dead_share: latents that fire on none of these tokens.
     """
+    distinct = different_words(dictionary, states, words)
+    live = distinct > 0
+    return {
+        "concept_share": round(float((distinct[live] >= DIFFERENT).mean()), 4),
+        "single_word_share": round(float((distinct[live] == 1).mean()), 4),
+        "dead_share_of_concepts": round(1 - float(live.mean()), 4),
+    }
+
+
+def different_words(dictionary: Any, states: Tensor, words: Ints) -> Ints:
+    """int [m], on how many words the STRONGEST activations of each latent peak; 0: it fires on none of these tokens."""
     found = [dictionary.encode(batch.float()) for batch in torch.split(states, _AT_ONCE)]
     row = np.concatenate([f.row.numpy().astype(np.int32) + i * _AT_ONCE for i, f in enumerate(found)])
     latent = np.concatenate([f.latent.numpy().astype(np.int32) for f in found])
@@ -72,13 +83,7 @@ def concepts(dictionary: Any, states: Tensor, words: Ints) -> dict[str, float]:
     top = np.arange(len(latent)) - np.searchsorted(latent, np.arange(dictionary.n_latents))[latent] < STRONGEST
     n_words = int(words.max()) + 1
     pairs = np.unique(latent[top].astype(np.int64) * n_words + words[row[top]])
-    distinct = np.bincount(pairs // n_words, minlength=dictionary.n_latents)
-    live = distinct > 0
-    return {
-        "concept_share": round(float((distinct[live] >= DIFFERENT).mean()), 4),
-        "single_word_share": round(float((distinct[live] == 1).mean()), 4),
-        "dead_share_of_concepts": round(1 - float(live.mean()), 4),
-    }
+    return np.bincount(pairs // n_words, minlength=dictionary.n_latents)
 
 
 class _Splice:

@@ -18,12 +18,14 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from core.encoding.engines import EngineSpec, token_model
 from core.encoding.weights import write_atomically
 from core.errors import CoreError
 from core.settings import cache_folder
 from core.training.corpus import pieces
-from core.types import Progress
+from core.types import Ints, Progress
 
 PIECES_PER_CHUNK = 1024
 BUFFER_TOKENS = 131_072
@@ -55,6 +57,10 @@ class TrainingPlan:
     """Folder of a trained SAE to go on from; empty: from data."""
     seldom: int = 0
     """Latents of ``start`` that fire on fewer of 300,000 tokens get a new direction."""
+    spellings: int = 0
+    """And those whose 20 strongest activations there peak on no more different words than this."""
+    rounds: int = 0
+    """Rounds of correction that a TopK SAE is trained for, and encodes with (``PlainDictionary``)."""
 
 
 def train(spec: EngineSpec, corpus: Path, plan: TrainingPlan, out: Path) -> Generator[Progress, None, None]:
@@ -94,7 +100,7 @@ def train(spec: EngineSpec, corpus: Path, plan: TrainingPlan, out: Path) -> Gene
             sae.load_state_dict(TrainingSAE.load_from_disk(checkpoints[-1].parent).state_dict())
             trainer.load_trainer_state(checkpoints[-1].parent)
         else:
-            _begin(trainer, plan)
+            _begin(trainer, plan, model, corpus)
     started, before = time.monotonic(), trainer.n_training_samples
     last_saved = started
     while trainer.n_training_samples < plan.tokens:
@@ -133,7 +139,8 @@ def keep_freed_memory() -> None:
 
 
 def new_sae(plan: TrainingPlan, d_in: int) -> Any:
-    """A fresh SAE of sae-lens, to be trained. Raises CoreError for an architecture that is not known."""
+    """A fresh SAE of sae-lens, to be trained. Raises CoreError for an architecture that is not known, or that knows no
+    rounds of correction."""
     import sae_lens
 
     from core.training.sparse_step import SparseTopKTrainingSAE
@@ -141,6 +148,8 @@ def new_sae(plan: TrainingPlan, d_in: int) -> Any:
     if plan.architecture not in ARCHITECTURES:
         known = ", ".join(ARCHITECTURES)
         raise CoreError(f"The architecture “{plan.architecture}” cannot be trained here: choose one of {known}.")
+    if plan.rounds and plan.architecture != "topk":
+        raise CoreError("Rounds of correction are for TopK: leave --rounds out, or ask for --architecture topk.")
     common: dict[str, Any] = {
         "d_in": d_in,
         "d_sae": plan.d_sae,
@@ -149,7 +158,9 @@ def new_sae(plan: TrainingPlan, d_in: int) -> Any:
     }
     sparse = common | {"k": plan.k, "aux_loss_coefficient": 1 / 32}
     if plan.architecture == "topk":
-        return SparseTopKTrainingSAE(sae_lens.TopKTrainingSAEConfig(**sparse, rescale_acts_by_decoder_norm=False))
+        config = sae_lens.TopKTrainingSAEConfig(**sparse, rescale_acts_by_decoder_norm=False)
+        config.metadata.correction_rounds = plan.rounds
+        return SparseTopKTrainingSAE(config)
     if plan.architecture == "batchtopk":
         return sae_lens.BatchTopKTrainingSAE(sae_lens.BatchTopKTrainingSAEConfig(**sparse))
     if plan.architecture == "matryoshka":
@@ -170,7 +181,7 @@ def normalise(sae: Any) -> None:
         sae.normalise()
 
 
-def _begin(trainer: Any, plan: TrainingPlan) -> None:
+def _begin(trainer: Any, plan: TrainingPlan, model: Any, corpus: Path) -> None:
     """From data, or from a trained SAE."""
 
     def batches(tokens: int) -> list[Any]:
@@ -181,9 +192,36 @@ def _begin(trainer: Any, plan: TrainingPlan) -> None:
         return
     import torch
 
-    from core.training.resume import COUNTED_TOKENS, DRAWN_TOKENS, go_on
+    from core.encoding.dictionary import load
+    from core.training import assess, resume
 
-    go_on(trainer, Path(plan.start), plan.seldom, torch.cat(batches(COUNTED_TOKENS + DRAWN_TOKENS)))
+    spelled = None
+    if plan.spellings:
+        words = assess.different_words(load(Path(plan.start)), *_states_and_words(model, corpus, plan))
+        spelled = torch.from_numpy(words <= plan.spellings)
+    states = torch.cat(batches(resume.COUNTED_TOKENS + resume.DRAWN_TOKENS))
+    resume.go_on(trainer, Path(plan.start), plan.seldom, states, spelled)
+
+
+def _states_and_words(model: Any, corpus: Path, plan: TrainingPlan) -> tuple[Any, Ints]:
+    """(float16 [t, d], the number of the word of each) of as many tokens as are counted."""
+    import torch
+
+    from core.training.describe import token_words
+    from core.training.resume import COUNTED_TOKENS
+
+    source, parts, words, known, count = pieces(corpus, plan.seed, held_out=False), [], [], {}, 0
+    while count < COUNTED_TOKENS:
+        texts = list(islice(source, PIECES_PER_CHUNK))
+        tokens = model.tokenize(texts)
+        read = torch.full((int(tokens.text_indptr[-1]), model.d_in), torch.nan, dtype=torch.float16)
+        for batch in model.states(tokens):
+            read[batch.token] = batch.states.half().cpu()
+        kept = ~read[:, 0].isnan()  # attention sinks never come
+        parts.append(read[kept])
+        words.append(token_words(texts, tokens.text_indptr, tokens.start[~tokens.special], known)[kept.numpy()])
+        count += int(kept.sum())
+    return torch.cat(parts), np.concatenate(words)
 
 
 def initialise(trainer: Any, batches: list[Any]) -> None:
@@ -249,8 +287,10 @@ def states_of(model: Any, texts: list[str]) -> Iterator[Any]:
 
 
 def _plan_name(plan: TrainingPlan) -> str:
-    started = f"-from-{Path(plan.start).name}-{plan.seldom}" if plan.start else ""
-    return f"{plan.architecture}-{plan.d_sae}-k{plan.k}-{plan.tokens}-lr{plan.lr}-b{plan.batch}-s{plan.seed}{started}"
+    started = f"-from-{Path(plan.start).name}-{plan.seldom}-{plan.spellings}" if plan.start else ""
+    rounds = f"-r{plan.rounds}" if plan.rounds else ""
+    shape = f"{plan.architecture}-{plan.d_sae}-k{plan.k}{rounds}"
+    return f"{shape}-{plan.tokens}-lr{plan.lr}-b{plan.batch}-s{plan.seed}{started}"
 
 
 def _save(

@@ -1,8 +1,8 @@
-"""Go on from a trained SAE: its seldom latents are given new directions, and all of them are trained further.
+"""Go on from a trained SAE: some of its latents are given new directions, and all of them are trained further.
 
-A long training leaves a tail of latents that hardly ever fire. Each is pointed at what the dictionary leaves out of
-one token state (drawn by the squared error), strong enough to be among the k of that token, and trained on
-(resampling, Bricken et al. 2023, with the residual instead of the input).
+A long training leaves latents that hardly ever fire, and latents that fire on the same word again and again. Each is
+pointed at what the dictionary leaves out of one token state (drawn by the squared error), strong enough to be among the
+k of that token, and trained on (resampling, Bricken et al. 2023, with the residual instead of the input).
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ STRENGTH = 1.5
 _AT_ONCE = 8192
 
 
-def go_on(trainer: Any, start: Path, seldom: int, states: Any) -> int:
+def go_on(trainer: Any, start: Path, seldom: int, states: Any, spelled: Any = None) -> int:
     """Put the weights of a TopK SAE into the trainer's, in the scale it trains in; returns how many were replaced.
 
     states: float [COUNTED_TOKENS + DRAWN_TOKENS, d]. seldom: latents that fire on fewer of the counted tokens are
-    replaced; 0 replaces none.
+    replaced; 0 replaces none. spelled: bool [m], others that are replaced.
     """
     old: Any = load(start)
     sae = trainer.sae
@@ -41,7 +41,7 @@ def go_on(trainer: Any, start: Path, seldom: int, states: Any) -> int:
     counts = torch.zeros(old.n_latents, dtype=torch.int64)
     for batch in states[:COUNTED_TOKENS].split(_AT_ONCE):
         counts += torch.bincount(old.encode(batch).latent, minlength=old.n_latents)
-    which = (counts < seldom).nonzero()[:, 0]
+    which = ((counts < seldom) if spelled is None else (counts < seldom) | spelled).nonzero()[:, 0]
     if len(which):
         drawn = states[COUNTED_TOKENS:]
         found = old.encode(drawn)

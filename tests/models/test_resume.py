@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 
 from core.encoding.dictionary import load
 from core.errors import CoreError
-from core.training import resume
+from core.training import assess, resume
 from core.training.residual import TrainingPlan, new_sae
 
 D, M, K = 16, 48, 4
@@ -38,10 +39,12 @@ def trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "sae"
 
 
-def begin(trained: Path, seldom: int, states: torch.Tensor, width: int = M) -> tuple[SimpleNamespace, int]:
+def begin(
+    trained: Path, seldom: int, states: torch.Tensor, width: int = M, spelled: torch.Tensor | None = None
+) -> tuple[SimpleNamespace, int]:
     scaler = SimpleNamespace(scaling_factor=None)
     trainer = SimpleNamespace(sae=new_sae(TrainingPlan(1, width, "topk", K), D), activation_scaler=scaler)
-    return trainer, resume.go_on(trainer, trained, seldom, states)
+    return trainer, resume.go_on(trainer, trained, seldom, states, spelled)
 
 
 def test_nothing_changes_but_the_scale(trained: Path, states: torch.Tensor) -> None:
@@ -60,6 +63,20 @@ def test_a_latent_that_never_fires_gets_a_direction_that_does(trained: Path, sta
     with torch.no_grad():
         acts = trainer.sae.encode(states * trainer.activation_scaler.scaling_factor)
     assert (acts[:, 0] > 0).any()
+
+
+def test_latents_of_one_word_get_another_direction_and_the_others_keep_theirs(
+    trained: Path, states: torch.Tensor
+) -> None:
+    old, words = load(trained), np.arange(600) % 20
+    words[old.encode(states).row[old.encode(states).latent == 5].numpy()] = 99  # latent 5 fires on this word alone
+    different = assess.different_words(old, states, words)
+    assert (different[0], different[5]) == (0, 1)
+    assert different.max() > 2
+    trainer, replaced = begin(trained, 0, states, spelled=torch.from_numpy(different == 1))
+    assert replaced == (different == 1).sum()
+    same = torch.cosine_similarity(trainer.sae.W_dec, old.decoder, dim=1) > 0.999
+    assert same.tolist() == (different != 1).tolist()
 
 
 def test_another_width_is_refused(trained: Path, states: torch.Tensor) -> None:

@@ -214,3 +214,42 @@ def test_a_stopped_training_goes_on_from_its_checkpoint(
 def test_an_architecture_that_cannot_be_trained(minilm: Engine, corpus: Path, small: Path) -> None:
     with pytest.raises(CoreError, match="“gated” cannot be trained here: choose one of topk, batchtopk"):
         finish(train(minilm.spec, corpus, replace(PLAN, architecture="gated"), small))
+
+
+@pytest.mark.models
+def test_going_on_with_a_round_of_correction_and_new_directions_for_spellings(
+    minilm: Engine, corpus: Path, small: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+
+    from core.encoding.dictionary import PlainDictionary, load
+    from core.training import resume
+
+    monkeypatch.setattr(resume, "COUNTED_TOKENS", 3000)
+    monkeypatch.setattr(resume, "DRAWN_TOKENS", 2000)
+    spelled: list[int] = []
+    go_on = resume.go_on
+
+    def watched(*arguments: Any) -> int:
+        spelled.append(int(arguments[-1].sum()))
+        return go_on(*arguments)
+
+    monkeypatch.setattr(resume, "go_on", watched)
+    plan = replace(PLAN, tokens=8_000)
+    list(train(minilm.spec, corpus, plan, small / "first"))
+    again = replace(plan, start=str(small / "first"), rounds=1, spellings=3)
+    list(train(minilm.spec, corpus, again, small / "second"))
+    assert 0 < spelled[0] < 256
+    report = json.loads((small / "second" / "report.json").read_text())
+    assert (report["plan"]["rounds"], report["plan"]["spellings"]) == (1, 3)
+    sae = load(small / "second")
+    assert isinstance(sae, PlainDictionary)
+    assert sae.rounds == 1
+    states = torch.cat(list(residual.states_of(minilm._parts()[0], first(corpus, 40, held_out=True))))
+    found = sae.encode(states)
+    assert bool((torch.bincount(found.row, minlength=len(states)) <= 4).all())
+
+
+def test_rounds_are_for_topk() -> None:
+    with pytest.raises(CoreError, match="Rounds of correction are for TopK: leave --rounds out"):
+        residual.new_sae(replace(PLAN, architecture="jumprelu", rounds=1), 8)

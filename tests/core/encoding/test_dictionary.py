@@ -25,10 +25,12 @@ def saved(tmp_path: Path) -> Callable[..., Any]:
     import sae_lens
     import torch
 
-    def make(architecture: str, **settings: Any) -> Any:
+    def make(architecture: str, rounds: int = 0, **settings: Any) -> Any:
         torch.manual_seed(0)
         prefix = {"standard": "Standard", "topk": "TopK", "jumprelu": "JumpReLU", "gated": "Gated"}[architecture]
         config = getattr(sae_lens, f"{prefix}SAEConfig")(d_in=D_IN, d_sae=M, **settings)
+        if rounds:
+            config.metadata.correction_rounds = rounds
         sae = getattr(sae_lens, f"{prefix}SAE")(config)
         with torch.no_grad():
             for parameter in sae.parameters():
@@ -92,6 +94,45 @@ def test_the_latents_are_those_of_sae_lens(
             assert 0 < len(found.value) < dense.numel()
             torch.testing.assert_close(dense, expected, atol=1e-4, rtol=1e-4)
             torch.testing.assert_close(dictionary.decode(found, len(x)), sae.decode(expected), atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("rounds", [1, 2])
+def test_a_round_of_correction_shows_the_decoder_what_the_code_leaves_out(
+    saved: Callable[..., Any], tmp_path: Path, rounds: int
+) -> None:
+    import torch
+
+    from core.encoding.dictionary import load
+
+    sae, x = saved("topk", k=5, rounds=rounds), states()
+    with torch.inference_mode():
+        acts = sae.encode(x)  # sae-lens gives the first look
+        for _ in range(rounds):
+            back = sae.W_dec / sae.W_dec.square().sum(1, keepdim=True)
+            better = (acts + 0.5 * (x - sae.decode(acts)) @ back.T).relu()
+            acts = torch.zeros_like(better).scatter(1, (best := better.topk(5, dim=1)).indices, best.values)
+        found = load(tmp_path / "sae").encode(x)
+        dense = torch.zeros(len(x), M)
+        dense[found.row, found.latent] = found.value
+        torch.testing.assert_close(dense, acts, atol=1e-4, rtol=1e-4)
+        assert not torch.equal(acts > 0, sae.encode(x) > 0)
+
+
+def test_a_round_of_correction_leaves_less_out_where_directions_are_near() -> None:
+    """Three states between two near directions: one product of the encoder gives too much of both."""
+    import torch
+
+    from core.encoding.dictionary import PlainDictionary
+
+    near = torch.nn.functional.normalize(torch.tensor([[1.0, 0.2, 0], [1.0, -0.2, 0], [0, 0, 1.0]]), dim=1)
+    tensors = {"W_enc": near.T.clone(), "b_enc": torch.zeros(3), "W_dec": near, "b_dec": torch.zeros(3)}
+    x = torch.tensor([[1.0, 0, 0], [1.0, 0.1, 0], [0.5, 0, 0.5]])
+
+    def left_out(rounds: int) -> float:
+        sae = PlainDictionary(tensors, "topk", 2, torch.float32, rounds=rounds)
+        return float((x - sae.decode(sae.encode(x), 3)).square().sum())
+
+    assert left_out(0) > 4 * left_out(1) > 4 * left_out(2)
 
 
 def test_tokens_for_which_nothing_fires(saved: Callable[..., Any], tmp_path: Path) -> None:
