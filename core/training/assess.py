@@ -83,7 +83,7 @@ def different_words(dictionary: Any, states: Tensor, words: Ints) -> Ints:
     top = np.arange(len(latent)) - np.searchsorted(latent, np.arange(dictionary.n_latents))[latent] < STRONGEST
     n_words = int(words.max()) + 1
     pairs = np.unique(latent[top].astype(np.int64) * n_words + words[row[top]])
-    return np.bincount(pairs // n_words, minlength=dictionary.n_latents)
+    return np.bincount(pairs // n_words, minlength=dictionary.n_latents).astype(np.int32)
 
 
 class _Splice:

@@ -210,7 +210,8 @@ def _states_and_words(model: Any, corpus: Path, plan: TrainingPlan) -> tuple[Any
     from core.training.describe import token_words
     from core.training.resume import COUNTED_TOKENS
 
-    source, parts, words, known, count = pieces(corpus, plan.seed, held_out=False), [], [], {}, 0
+    source, parts, words, count = pieces(corpus, plan.seed, held_out=False), [], [], 0
+    known: dict[str, int] = {}
     while count < COUNTED_TOKENS:
         texts = list(islice(source, PIECES_PER_CHUNK))
         tokens = model.tokenize(texts)
