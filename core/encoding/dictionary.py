@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -132,9 +133,6 @@ class PlainDictionary:
                 dtype
             )
             self._rows = self._encoder.T.contiguous()
-        if rounds:
-            self._back = STEP * normalize(self._decoder, dim=1) / self._decoder.norm(dim=1)[:, None]
-            self._back = self._back.to(dtype)
         elsewhere = tensors["b_dec"] if norm == "none" else torch.zeros(self.d_in)
         self.mean = tensors.get("mean", elsewhere).float()
         self._at_once = TOKENS_AT_ONCE.get(device, TOKENS_AT_ONCE_ELSEWHERE)
@@ -198,6 +196,12 @@ class PlainDictionary:
             value = product[row, latent] * self._gain[latent] + self._magnitude[latent]
         positive = value > 0
         return Activations(row[positive], latent[positive], value[positive])
+
+    @cached_property
+    def _back(self) -> Tensor:
+        """[m, d_in], STEP times the code that each direction has of itself."""
+        directions = STEP * normalize(self._decoder, dim=1) / self._decoder.norm(dim=1)[:, None]
+        return directions.to(self._encoder.dtype)
 
     def _strongest(self, states: Tensor) -> Activations:
         centred = states.float() - self._decoder_bias
