@@ -27,10 +27,11 @@ def section(bank: MemoryBank) -> None:
     names = list(dict.fromkeys([*presets(), *(one.name for one in held)]))
     st.dataframe(
         rows(bank, held), hide_index=True, height="content", alt=f"{len(names)} engines, and what each needs.",
+        column_order=("engine", "codes", "here", "what"),
         column_config={
-            "engine": st.column_config.TextColumn("Engine", width="small"),
+            "engine": st.column_config.TextColumn("Engine", width=125),
             "what": st.column_config.TextColumn("What it is", width="large"),
-            "codes": st.column_config.TextColumn("Codes in this bank", width="small"),
+            "codes": st.column_config.TextColumn("Codes in this bank", width=140),
             "here": st.column_config.TextColumn("On this machine", width="small"),
         },
     )  # fmt: skip

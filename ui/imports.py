@@ -88,21 +88,19 @@ def form(bank: MemoryBank) -> None:
     st.text_input(
         "or a path on this machine", key="library_path", placeholder="~/conversations/locomo10.json", disabled=busy
     )
-    left, right = st.columns([2, 1], vertical_alignment="bottom")
-    with left:
+    with st.container(horizontal=True, vertical_alignment="bottom"):  # wraps where the page is narrow
         st.selectbox(
-            "Format", FORMATS, format_func=lambda f: FORMAT_WORDS.get(f, f), key="library_format", disabled=busy
-        )
-    with right:
-        st.button(
-            "Import",
-            type="primary",
-            icon=":material/upload_file:",
+            "Format",
+            FORMATS,
+            format_func=lambda f: FORMAT_WORDS.get(f, f),
+            key="library_format",
             disabled=busy,
-            width="stretch",
-            on_click=start,
-            args=(bank,),
+            width=260,
         )
+        st.button(
+            "Import", type="primary", icon=":material/upload_file:", disabled=busy, width="content",
+            on_click=start, args=(bank,),
+        )  # fmt: skip
 
 
 def progress(bank: MemoryBank) -> None:
