@@ -30,7 +30,7 @@ from core.bank import MemoryBank
 from core.encoding import dictionary as dictionaries
 from core.encoding.dense import DenseEmbedder
 from core.encoding.engines import EngineSpec, encode_with, presets, token_model
-from core.encoding.model import States, TokenModel, Tokens, _find_layers
+from core.encoding.model import States, TokenModel, Tokens, _find_layers, best_dtype
 from core.encoding.weights import locate
 from core.evaluation.runner import evaluate
 from core.progress import finish
@@ -241,14 +241,14 @@ def averages(states: torch.Tensor, indptr: np.ndarray) -> torch.Tensor:
 
 
 def measured(
-    sae: Any, spec: EngineSpec, layer: int, trained: Harvest, held: Harvest, asked: Questions | None
+    sae: Any, spec: EngineSpec, layer: int, trained: Harvest, held: Harvest, asked: Questions | None, counted: int
 ) -> dict[str, Any]:
     states = held.layer(layer).float()
     figures = assess.reconstruction(sae, states)
     out = {name: figures[name] for name in ("fvu", "l0")}
     if spec.dense == "pooled" and layer == max(held.layers):
         out["embedding_kept"] = assess.kept_embedding(sae, states, held.indptr, held.rest)
-    out |= assess.concepts(sae, trained.layer(layer)[:CONCEPT_TOKENS], trained.words(layer)[:CONCEPT_TOKENS])
+    out |= assess.concepts(sae, trained.layer(layer)[:counted], trained.words(layer)[:counted])
     return out | (asked.recall(sae, layer) if asked else {})
 
 
@@ -260,6 +260,7 @@ def main() -> None:
     parser.add_argument("--engine", default="minilm")
     parser.add_argument("--layers", default="3,4,5", help="layers to harvest; the model is cut off above the last")
     parser.add_argument("--tokens", type=int, default=TRAIN_TOKENS, help="tokens to harvest for training")
+    parser.add_argument("--concept-tokens", type=int, default=CONCEPT_TOKENS, help="tokens concept share is counted in")
     parser.add_argument("--row", action="append", required=True)
     arguments = parser.parse_args()
     certificate()
@@ -280,7 +281,7 @@ def main() -> None:
             states = trained.layer(layer)
             states = averages(states, trained.indptr) if row.get("average") else states
             out["tokens_per_second"] = round(train(row, states, folder))
-        sae: Any = dictionaries.load(folder)
+        sae: Any = dictionaries.load(folder, best_dtype("cpu"))
         if row.get("encoder") == "matching_pursuit":
             sae = dictionaries.matching_pursuit(sae, sae.k)
         elif "rounds" in row and "from" in row:
@@ -289,7 +290,7 @@ def main() -> None:
             figures = assess.reconstruction(sae, held.layer(layer)[: row["sample"]].float())
             print(json.dumps(out | {name: figures[name] for name in ("fvu", "l0")}), flush=True)
             continue
-        print(json.dumps(out | measured(sae, spec, layer, trained, held, asked)), flush=True)
+        print(json.dumps(out | measured(sae, spec, layer, trained, held, asked, arguments.concept_tokens)), flush=True)
 
 
 def _value(text: str) -> Any:

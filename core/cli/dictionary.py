@@ -81,7 +81,7 @@ def register(commands: Commands) -> None:
         help="with --from: and latents whose 20 strongest activations peak on no more than N different words",
     )
     sub.add_argument(
-        "--rounds", type=int, default=1, metavar="N", help="rounds of correction of a TopK SAE's code (default 1)"
+        "--rounds", type=int, default=0, metavar="N", help="rounds of correction of a TopK SAE's code (default 0)"
     )
 
 
@@ -99,7 +99,7 @@ def _train(a: argparse.Namespace) -> Result:
         start=a.start,
         seldom=a.seldom,
         spellings=a.spellings,
-        rounds=a.rounds if a.architecture == "topk" else 0,
+        rounds=a.rounds,
     )
     drawn(train(_spec(a.engine), Path(a.corpus), plan, Path(a.out)))
     report = json.loads((Path(a.out) / "report.json").read_text(encoding="utf-8"))

@@ -201,7 +201,8 @@ class PlainDictionary:
     def _back(self) -> Tensor:
         """[m, d_in], STEP times the code that each direction has of itself."""
         directions = STEP * normalize(self._decoder, dim=1) / self._decoder.norm(dim=1)[:, None]
-        return directions.to(self._encoder.dtype)
+        back: Tensor = directions.to(self._encoder.dtype)
+        return back
 
     def _strongest(self, states: Tensor) -> Activations:
         centred = states.float() - self._decoder_bias

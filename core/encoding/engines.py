@@ -62,7 +62,8 @@ class EngineSpec:
     document_prefix: str = ""
     query_prefix: str = ""
     encoder: str = "trained"
-    """``matching_pursuit``: the trained directions, found anew by greedy pursuit, with as many rounds as ``k``."""
+    """``corrected``: the trained code of a TopK SAE and one round of correction (``PlainDictionary``).
+    ``matching_pursuit``: the trained directions, found anew by greedy pursuit, with as many rounds as ``k``."""
     balance: float = 0.25
     """Weight of the dense side in the combined score where a query states none; chosen on dev data."""
     sink_norm: float = math.inf
@@ -335,8 +336,11 @@ class Engine:
             dtype = self._dtype or best_dtype(device)
             locate(spec.model)  # what is missing is said before seconds are spent on what is there
             dictionary: Dictionary = dictionaries.load(locate(spec.sae), dtype, device, spec.release)
-            if spec.encoder == "matching_pursuit" and isinstance(dictionary, dictionaries.PlainDictionary):
-                dictionary = dictionaries.matching_pursuit(dictionary, dictionary.k)
+            if isinstance(dictionary, dictionaries.PlainDictionary):
+                if spec.encoder == "matching_pursuit":
+                    dictionary = dictionaries.matching_pursuit(dictionary, dictionary.k)
+                elif spec.encoder == "corrected":
+                    dictionary.rounds = max(dictionary.rounds, 1)
             dense = None
             if spec.dense != "pooled":
                 dense = DenseEmbedder(locate(spec.dense), spec.document_prefix, spec.query_prefix, device)
