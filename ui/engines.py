@@ -32,7 +32,7 @@ def section(bank: MemoryBank) -> None:
             "engine": st.column_config.TextColumn("Engine", width=125),
             "what": st.column_config.TextColumn("What it is", width="large"),
             "codes": st.column_config.TextColumn("Codes in this bank", width=140),
-            "here": st.column_config.TextColumn("On this machine", width="small"),
+            "here": st.column_config.TextColumn("On this machine", width=160),
         },
     )  # fmt: skip
     if st.session_state.get("library_engine") not in names:
