@@ -36,8 +36,12 @@ RULES = {"standard": "relu", "topk": "topk", "jumprelu": "jumprelu", "gated": "g
 NORMS = ("none", "expected_average_only_in", "layer_norm", "constant_norm_rescale")
 """What an SAE does with a state before it encodes it, by sae-lens' names. The second is a factor, folded into the
 weights where it is known and left out where it is not, as sae-lens does."""
+ENCODERS = ("corrected", "matching_pursuit")
+"""Beside the trained one, over the same directions."""
 STEP = 0.5
 """How far a round of correction goes along what was left out."""
+MOST_ROUNDS = 40
+"""Each costs a product with the whole dictionary; as many as the k of a usual SAE cost what matching pursuit does."""
 EPSILON = 1e-5
 """Added to the standard deviation by layer_norm, as in sae-lens."""
 
@@ -279,6 +283,23 @@ class SmallDictionary:
         return torch.from_numpy(self._sae.decode(acts.numpy())).to(activations.value.device)
 
 
+def encoded_by(encoder: str, dictionary: Dictionary, engine: str) -> Dictionary:
+    """The same directions with another encoder, for an engine that asks for it.
+
+    Raises CoreError for an encoder that is not known, or an SAE that is not TopK.
+    """
+    if encoder not in ENCODERS:
+        raise CoreError(
+            f"The engine “{engine}” asks for the encoder “{encoder}”; there are {', '.join(ENCODERS)} and trained."
+        )
+    if not isinstance(dictionary, PlainDictionary) or dictionary.rule != "topk":
+        raise CoreError(f"The engine “{engine}” asks for the encoder “{encoder}”, which is for TopK SAEs.")
+    if encoder == "matching_pursuit":
+        return matching_pursuit(dictionary, dictionary.k)
+    dictionary.rounds = max(dictionary.rounds, 1)
+    return dictionary
+
+
 def matching_pursuit(dictionary: PlainDictionary, k: int) -> LensDictionary:
     """The same directions with sae-lens' matching-pursuit encoder: k rounds, each taking the latent that explains
     most of what is left. Slower by about a factor of k; its own codes, never compared with the trained encoder's.
@@ -436,11 +457,22 @@ def _plain_arrays(sae: Any, mean: Tensor | None, trained: Trained, folder: Path)
         "rule": rule,
         "norm": norm,
         "k": str(int(getattr(sae.cfg, "k", 0) or 0)),
-        "rounds": str(int(sae.cfg.metadata.correction_rounds or 0) if rule == "topk" else 0),
+        "rounds": str(_rounds(sae.cfg.metadata, folder) if rule == "topk" else 0),
         "trained": json.dumps(asdict(trained)),
         "cfg": json.dumps(sae.cfg.to_dict(), default=str),
     }
     return save({name: tensor.contiguous() for name, tensor in arrays.items()}, about)
+
+
+def _rounds(metadata: Any, folder: Path) -> int:
+    """Raises CoreError for what is no number of rounds: a file of somebody else's may say anything."""
+    asked = metadata.correction_rounds or 0
+    if not isinstance(asked, int) or not 0 <= asked <= MOST_ROUNDS:
+        raise CoreError(
+            f"The SAE in {folder} asks for {str(asked)[:40]!r} rounds of correction in the metadata of its cfg.json: "
+            f"a whole number from 0 to {MOST_ROUNDS} is expected."
+        )
+    return int(asked)
 
 
 def trained_on(metadata: Any, release: Release | None) -> Trained:

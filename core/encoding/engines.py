@@ -336,11 +336,8 @@ class Engine:
             dtype = self._dtype or best_dtype(device)
             locate(spec.model)  # what is missing is said before seconds are spent on what is there
             dictionary: Dictionary = dictionaries.load(locate(spec.sae), dtype, device, spec.release)
-            if isinstance(dictionary, dictionaries.PlainDictionary):
-                if spec.encoder == "matching_pursuit":
-                    dictionary = dictionaries.matching_pursuit(dictionary, dictionary.k)
-                elif spec.encoder == "corrected":
-                    dictionary.rounds = max(dictionary.rounds, 1)
+            if spec.encoder != "trained":
+                dictionary = dictionaries.encoded_by(spec.encoder, dictionary, spec.name)
             dense = None
             if spec.dense != "pooled":
                 dense = DenseEmbedder(locate(spec.dense), spec.document_prefix, spec.query_prefix, device)

@@ -143,6 +143,7 @@ def new_sae(plan: TrainingPlan, d_in: int) -> Any:
     rounds of correction."""
     import sae_lens
 
+    from core.encoding.dictionary import MOST_ROUNDS
     from core.training.sparse_step import SparseTopKTrainingSAE
 
     if plan.architecture not in ARCHITECTURES:
@@ -150,6 +151,10 @@ def new_sae(plan: TrainingPlan, d_in: int) -> Any:
         raise CoreError(f"The architecture “{plan.architecture}” cannot be trained here: choose one of {known}.")
     if plan.rounds and plan.architecture != "topk":
         raise CoreError("Rounds of correction are for TopK: leave --rounds out, or ask for --architecture topk.")
+    if not 0 <= plan.rounds <= MOST_ROUNDS:
+        raise CoreError(f"{plan.rounds} rounds of correction: a number from 0 to {MOST_ROUNDS} is expected.")
+    if (plan.seldom or plan.spellings) and not plan.start:
+        raise CoreError("Only the latents of a trained SAE can be replaced: say which with --from FOLDER.")
     common: dict[str, Any] = {
         "d_in": d_in,
         "d_sae": plan.d_sae,

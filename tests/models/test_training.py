@@ -253,3 +253,10 @@ def test_going_on_with_a_round_of_correction_and_new_directions_for_spellings(
 def test_rounds_are_for_topk() -> None:
     with pytest.raises(CoreError, match="Rounds of correction are for TopK: leave --rounds out"):
         residual.new_sae(replace(PLAN, architecture="jumprelu", rounds=1), 8)
+    with pytest.raises(CoreError, match="-1 rounds of correction: a number from 0 to 40"):
+        residual.new_sae(replace(PLAN, rounds=-1), 8)
+
+
+def test_only_latents_of_a_trained_sae_are_replaced() -> None:
+    with pytest.raises(CoreError, match="say which with --from FOLDER"):
+        residual.new_sae(replace(PLAN, spellings=4), 8)

@@ -118,6 +118,32 @@ def test_a_round_of_correction_shows_the_decoder_what_the_code_leaves_out(
         assert not torch.equal(acts > 0, sae.encode(x) > 0)
 
 
+@pytest.mark.parametrize("rounds", [-1, 10**9, "many", 1.5])
+def test_rounds_that_are_no_number_of_rounds(saved: Callable[..., Any], tmp_path: Path, rounds: Any) -> None:
+    from core.encoding.dictionary import load
+
+    saved("topk", k=5, rounds=rounds)
+    with pytest.raises(CoreError, match="rounds of correction in the metadata of its cfg"):
+        load(tmp_path / "sae")
+
+
+def test_an_encoder_that_the_sae_cannot_have_is_said_in_words(saved: Callable[..., Any], tmp_path: Path) -> None:
+    from core.encoding.dictionary import PlainDictionary, encoded_by, load
+
+    saved("standard")
+    with pytest.raises(CoreError, match="“mine” asks for the encoder “corrected”, which is for TopK SAEs"):
+        encoded_by("corrected", load(tmp_path / "sae"), "mine")
+    saved("topk", k=5)
+    topk = load(tmp_path / "sae")
+    with pytest.raises(CoreError, match="asks for the encoder “best”; there are corrected, matching_pursuit and trai"):
+        encoded_by("best", topk, "mine")
+    assert isinstance(topk, PlainDictionary)
+    assert topk.rounds == 0
+    corrected = encoded_by("corrected", topk, "mine")
+    assert isinstance(corrected, PlainDictionary)
+    assert corrected.rounds == 1
+
+
 def test_a_round_of_correction_leaves_less_out_where_directions_are_near() -> None:
     """Three states between two near directions: one product of the encoder gives too much of both."""
     import torch
