@@ -1,9 +1,10 @@
 """Names for latents without a language model: the words that set their strong activations apart.
 
 Candidates of a latent are the words and pairs of words whose rate in its strong texts exceeds their rate everywhere
-(log-odds with an informative Dirichlet prior, Monroe, Colaresi and Quinn 2008), the words it peaks on counted twice.
-Of these, up to three are joined whose meaning tells strong texts from matched silent ones best (AUROC of the cosine
-of embeddings). Nothing here sees the texts that trust is measured on.
+(log-odds with an informative Dirichlet prior, Monroe, Colaresi and Quinn 2008), the words it peaks on counted twice,
+and words of these texts whose embedding lies nearest to the latent's meaning (``core.analysis.meaning``). Of these, up
+to three are joined that lie nearest to that meaning and tell strong texts from matched silent ones best (AUROC of the
+cosine of embeddings). Nothing here sees the texts that trust is measured on.
 """
 
 from __future__ import annotations
@@ -15,23 +16,26 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
+from core.analysis.meaning import unit
 from core.analysis.trust import Sides, auroc
 from core.types import Floats, Ints
 
 CANDIDATES = 32
-"""Terms looked at for one latent."""
+"""Terms looked at for one latent because its strong texts have them more, and at most as many for what they mean."""
 TERMS = 3
 """Most terms in a label: more would be a dump of tokens."""
 PRIOR = 10.0
 """Texts' worth of belief in the general rate of a term."""
-WORTH = 0.02
-"""AUROC that a further term must add."""
+WORTH = 0.05
+"""What a further term must add, in AUROC and nearness."""
 OWN_PEAKS = 0.25
 """Share of strong texts that must peak on a proper name, or on a word that means little alone, for it to be said:
 names of one book say little about other texts.
 """
 PEAKS_ON = 0.5
 """Share of strong texts that peak on one mark for the mark to be part of the label."""
+ALIKE = 1.0
+"""What the cosine of a label with the latent's meaning is worth beside AUROC."""
 COVERAGE = 0.25
 """What naming the words that are really there is worth beside AUROC."""
 RARE = 4
@@ -113,8 +117,23 @@ def _surface(counts: dict[str, int]) -> str:
     return common if spelled[common] > 0.9 * small[word] and not common.isupper() else word
 
 
-def candidates(terms: Terms, drawn: Sides, peaks: Ints) -> tuple[Ints, Floats, Floats]:
-    """(terms [m, CANDIDATES], log-odds z, coverage): the terms that set a latent's strong texts apart.
+def nearest(terms: Terms, vectors: Floats, meaning: Floats) -> Ints:
+    """int32 [m, CANDIDATES], the terms whose embedding lies nearest to the meaning of each latent.
+
+    vectors: unit rows [terms, d]. meaning: unit rows [m, d].
+    """
+    clear = np.flatnonzero(~_doubtful(terms))
+    wanted, centred = min(CANDIDATES, len(clear)), _centred(vectors)[clear]
+    out = np.full((len(meaning), CANDIDATES), -1, np.int32)
+    for start in range(0, len(meaning) if wanted else 0, _AT_ONCE):
+        near = meaning[start : start + _AT_ONCE] @ centred.T
+        out[start : start + _AT_ONCE, :wanted] = clear[np.argpartition(-near, wanted - 1, axis=1)[:, :wanted]]
+    return out
+
+
+def candidates(terms: Terms, drawn: Sides, peaks: Ints, near: Ints) -> tuple[Ints, Floats, Floats]:
+    """(terms [m, 2 CANDIDATES], log-odds z, coverage): what sets a latent's strong texts apart, and what they have
+    of ``near``.
 
     peaks: int32 [m, a], the term of the word at the peak in each positive text, −1 where it is none. Coverage is the
     share of strong texts that have the term, those that peak on it counted twice.
@@ -135,8 +154,7 @@ def candidates(terms: Terms, drawn: Sides, peaks: Ints) -> tuple[Ints, Floats, F
     y, total, prior = counted.data.astype(np.float64), 2 * texts[latent], PRIOR * rate[term]
     odds = np.log((y + prior) / np.maximum(total + PRIOR - y - prior, 0.5)) - np.log(rate[term] / (1 - rate[term]))
     z = odds / np.sqrt(1 / (y + prior) + 1 / (n * rate[term]))
-    doubtful = terms.plain | np.asarray([name != name.lower() for name in terms.shown], dtype=bool)
-    usable = (z > 0) & (~doubtful[term] | (share_of_peaks >= OWN_PEAKS)) & (y >= 2)
+    usable = (z > 0) & (~_doubtful(terms)[term] | (share_of_peaks >= OWN_PEAKS)) & (y >= 2)
     latent, term, z, cover = latent[usable], term[usable], z[usable], (y / total)[usable]
     order = np.lexsort((term, -z, latent))
     latent, term, z, cover = latent[order], term[order], z[order], cover[order]
@@ -146,49 +164,69 @@ def candidates(terms: Terms, drawn: Sides, peaks: Ints) -> tuple[Ints, Floats, F
     scores, coverage = np.zeros((2, m, CANDIDATES), np.float32)
     at = latent[best], place[best]
     out[at], scores[at], coverage[at] = term[best], z[best], cover[best]
-    return out, scores, coverage
+    said = counted[np.arange(m)[:, None], np.maximum(near, 0)].toarray()
+    near = np.where((near >= 0) & (said > 0) & ~(near[:, :, None] == out[:, None]).any(2), near, -1)
+    share = (said / np.maximum(2 * texts, 1)[:, None]).astype(np.float32)
+    return np.hstack([out, near]), np.hstack([scores, np.zeros_like(share)]), np.hstack([coverage, share])
 
 
-def choose(terms: Terms, vectors: Floats, texts: Floats, drawn: Sides, found: tuple[Ints, Floats, Floats]) -> list[str]:
+def _doubtful(terms: Terms) -> np.ndarray:
+    """bool [terms], words that mean little alone, and names."""
+    return np.asarray(terms.plain | np.asarray([name != name.lower() for name in terms.shown], dtype=bool))
+
+
+def _centred(vectors: Floats) -> Floats:
+    """Unit rows around their mean, which all terms share and which says nothing."""
+    return unit(vectors - vectors.mean(0))
+
+
+def choose(
+    terms: Terms, vectors: Floats, texts: Floats, drawn: Sides, found: tuple[Ints, Floats, Floats], meaning: Floats
+) -> list[str]:
     """A label for each latent, empty where no term sets it apart.
 
-    vectors: unit rows [terms, d]. texts: unit rows [n, d]. The embedding of joined terms is taken as the mean of
-    theirs, whose AUROC is that of the sum of their cosines.
+    vectors: unit rows [terms, d]. texts: unit rows [n, d]. meaning: unit rows [m, d]. The embedding of joined terms is
+    taken as the mean of theirs, whose AUROC is that of the sum of their cosines.
     """
     which, z, coverage = found
-    labels: list[str] = []
+    centred, labels = _centred(vectors), list[str]()
     for start in range(0, len(which), _AT_ONCE):
         rows = slice(start, start + _AT_ONCE)
-        labels += _choose(terms, vectors, texts, drawn, rows, which[rows], z[rows], coverage[rows])
+        here = np.maximum(which[rows], 0)
+        pull = np.einsum("lcd,ld->lc", centred[here], meaning[rows], optimize=True)
+        near = [_near(vectors[here], texts, side[rows]) for side in (drawn.positive, drawn.negative)]  # [l, c, a] each
+        worth = (COVERAGE * coverage[rows] + 0.002 * np.minimum(z[rows], 10)).astype(np.float32)
+        labels += _choose(terms, which[rows], near, worth, coverage[rows], centred[here], pull)
     return labels
 
 
 def _choose(
-    terms: Terms, vectors: Floats, texts: Floats, drawn: Sides, rows: slice, which: Ints, z: Floats, coverage: Floats
+    terms: Terms, which: Ints, near: list[Floats], worth: Floats, coverage: Floats, mine: Floats, pull: Floats
 ) -> list[str]:
-    real = which >= 0
-    mine = vectors[np.maximum(which, 0)]  # [l, c, d]
-    near = [_near(mine, texts, side[rows]) for side in (drawn.positive, drawn.negative)]  # [l, c, a] each
-    worth = COVERAGE * coverage + 0.002 * np.minimum(z, 10)
-    value = np.where(real, auroc(near[0], near[1]) + worth, -np.inf)
-    here = np.arange(len(which))
-    chosen = [value.argmax(1)]
-    best = auroc(near[0][here, chosen[0]], near[1][here, chosen[0]])
-    going = np.asarray(real.any(1), dtype=bool).reshape(-1)
-    picks: list[list[int]] = [[int(c)] if on else [] for c, on in zip(chosen[0], going, strict=True)]
-    total = [side[here, chosen[0]] for side in near]
-    for _ in range(TERMS - 1):
-        joint = auroc(total[0][:, None] + near[0], total[1][:, None] + near[1])
-        repeats = _repeats(terms, which, picks)
-        joint = np.where(real & ~repeats, joint + worth, -np.inf)
-        pick = joint.argmax(1)
-        plain = auroc(total[0] + near[0][here, pick], total[1] + near[1][here, pick])
-        going = np.asarray(going & np.isfinite(joint[here, pick]) & (plain >= best + WORTH), dtype=bool)
+    """near: cosines [l, c, a] with strong and silent texts. mine: centred candidates [l, c, d]. pull: [l, c], their
+    products with the meaning."""
+    real, here = which >= 0, np.arange(len(which))
+    going = np.asarray(real.any(1), dtype=bool)
+    picks: list[list[int]] = [[] for _ in which]
+    total = [np.zeros((len(which), side.shape[2]), np.float32) for side in near]
+    said, along, best = (
+        np.zeros((len(which), mine.shape[2]), np.float32),
+        np.zeros(len(which)),
+        np.full(len(which), -1.0),
+    )
+    for _ in range(TERMS):
+        length = np.linalg.norm(said[:, None] + mine, axis=2)
+        told = auroc(total[0][:, None] + near[0], total[1][:, None] + near[1])
+        value = told + ALIKE * (along[:, None] + pull) / np.maximum(length, 1e-6)
+        open_to = real & ~_repeats(terms, which, picks) & np.isfinite(value)
+        pick = np.where(open_to, value + worth, -np.inf).argmax(1)
+        going &= open_to[here, pick] & (value[here, pick] >= best + WORTH)
         for i in np.flatnonzero(going):
             picks[i].append(int(pick[i]))
         for side, values in enumerate(near):
             total[side] = np.where(going[:, None], total[side] + values[here, pick], total[side])
-        best = np.where(going, plain, best)
+        said = np.where(going[:, None], said + mine[here, pick], said)
+        along, best = np.where(going, along + pull[here, pick], along), np.where(going, value[here, pick], best)
     return [
         " / ".join(_said(terms, int(which[i, c])) for c in sorted(cs, key=lambda c: -coverage[i, c]))
         for i, cs in enumerate(picks)

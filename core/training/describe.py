@@ -18,7 +18,8 @@ import numpy as np
 from scipy import sparse
 
 from core.analysis import labels as naming
-from core.analysis.trust import A_SIDE, ENOUGH, shuffled, sides, trust
+from core.analysis.meaning import meanings
+from core.analysis.trust import A_SIDE, ENOUGH, Sides, shuffled, sides, trust
 from core.encoding import catalogue
 from core.encoding.engines import EngineSpec, activations, token_model
 from core.encoding.pooling import pool
@@ -77,25 +78,27 @@ def describe(
     from core.encoding.dense import DenseEmbedder
 
     keep_freed_memory()
-    yield Progress(0, 4, "loading the model")
+    judging = tokens // 2
+    total = tokens + judging
+    yield Progress(0, total, "loading the model")
     model = token_model(spec)
-    sparse_side = dictionary.load(sae, model.dtype)
+    sparse_side: Any = dictionary.load(sae, model.dtype)
     dense = None if spec.dense == "pooled" else DenseEmbedder(locate(spec.dense))
     parts = model, sparse_side, dense
-    made = yield from _read(*parts, _cut(model, corpus, seed, held_out=False), tokens, 0, "labels")
-    yield Progress(1, 4, "making labels")
+    made = yield from _read(*parts, _cut(model, corpus, seed, held_out=False), tokens, 0, total, "for labels")
+    yield Progress(tokens, total, "making labels")
     drawn = sides(made.fires, np.asarray(made.strata), LABEL_SIDE, seed)
-    names, score = _name(model, dense, made, drawn)
+    names, score = _name(model, dense, made, drawn, sparse_side.decoder.numpy())
     figures = _statistics(made, sparse_side)
     del made
-    held = yield from _read(*parts, _cut(model, corpus, seed + 1, held_out=True), tokens // 2, 2, "trust")
-    yield Progress(3, 4, "measuring trust")
+    held = yield from _read(*parts, _cut(model, corpus, seed + 1, held_out=True), judging, tokens, total, "for trust")
+    yield Progress(total, total, "measuring trust")
     judged = sides(held.fires, np.asarray(held.strata), A_SIDE, seed)
     vectors = embed(model, dense, names)
     believed = trust(vectors, held.vectors, judged)
     named = np.asarray([bool(name) for name in names])
     believed = np.where(named, believed, np.nan).astype(np.float32)
-    examples = yield from _read(*parts, iter([(text, 0) for text in demo]), 10**9, 3, "examples")
+    examples = yield from _read(*parts, iter([(text, 0) for text in demo]), 10**9, total, total, "for examples")
     columns = {
         "label": names,
         "source": ["words" if name else "" for name in names],
@@ -112,7 +115,7 @@ def describe(
     whole = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     whole["labels"] = report | {"label_tokens": tokens, "trust_texts": len(held.texts)}
     path.write_text(json.dumps(whole, indent=1) + "\n", encoding="utf-8")
-    yield Progress(4, 4, "done")
+    yield Progress(total, total, "done")
     return report
 
 
@@ -177,10 +180,11 @@ def _read(
     dense: DenseEmbedder | None,
     source: Iterator[tuple[str, int]],
     wanted: int,
-    step: int,
+    before: int,
+    total: int,
     note: str,
 ) -> Generator[Progress, None, Windows]:
-    """Read windows until they hold enough tokens."""
+    """Read windows until they hold enough tokens; before: tokens of the total that were read already."""
     from core.encoding.model import unit
 
     texts: list[str] = []
@@ -192,7 +196,7 @@ def _read(
         batch = list(islice(source, TEXTS_AT_ONCE))
         if not batch:
             break
-        yield Progress(step, 4, f"{note}: {n_tokens:,} of {wanted:,} tokens" if wanted < 10**9 else note)
+        yield Progress(min(before + n_tokens, total), total, f"{n_tokens:,} tokens read {note}")
         tokens = model.tokenize([text for text, _ in batch])
         indptr = tokens.text_indptr
         sums = np.zeros((len(batch), model.d_in), np.float32) if dense is None else None
@@ -233,7 +237,9 @@ def token_words(texts: list[str], indptr: np.ndarray, start: Ints, known: dict[s
     return out
 
 
-def _name(model: TokenModel, dense: DenseEmbedder | None, made: Windows, drawn: Any) -> tuple[list[str], Floats]:
+def _name(
+    model: TokenModel, dense: DenseEmbedder | None, made: Windows, drawn: Sides, directions: Floats
+) -> tuple[list[str], Floats]:
     """(labels, their AUROC on the texts that made them)."""
     terms = naming.read_terms(made.texts, NAMES)
     term_of = np.asarray([-1] + [terms.of_words.get(word, -1) for word in made.words], np.int32)
@@ -241,8 +247,9 @@ def _name(model: TokenModel, dense: DenseEmbedder | None, made: Windows, drawn: 
     peaks = np.full(drawn.positive.shape, -1, np.int32)
     word = np.asarray(made.peaks[drawn.positive[row, column], row]).ravel().astype(np.int64)
     peaks[row, column] = term_of[word]
-    found = naming.candidates(terms, drawn, peaks)
-    labels = naming.choose(terms, embed(model, dense, terms.shown), made.vectors, drawn, found)
+    vectors, meaning = embed(model, dense, terms.shown), meanings(made.vectors, drawn, directions)
+    found = naming.candidates(terms, drawn, peaks, naming.nearest(terms, vectors, meaning))
+    labels = naming.choose(terms, vectors, made.vectors, drawn, found, meaning)
     first = np.searchsorted(row, np.arange(len(labels) + 1))
     spoken = np.asarray(["", *made.words], dtype=object)[word]
     labels = [

@@ -11,6 +11,8 @@ from core.analysis.trust import Sides
 DOGS = ["The dog barked at Ana", "A dog barks", "dogs barked loudly", "Old dog, new barking", "her dog barked"]
 TEAS = ["A cup of tea", "green tea for two", "The tea is hot", "cups of tea", "He drank tea"]
 TEXTS = [*DOGS, *TEAS]
+NOTHING_NEAR = np.full((1, naming.CANDIDATES), -1, np.int32)
+NO_MEANING = np.zeros((1, 3), np.float32)
 
 
 def vectors(texts: list[str]) -> np.ndarray:
@@ -40,19 +42,43 @@ def test_a_latent_is_named_by_what_sets_its_texts_apart(terms: naming.Terms) -> 
     drawn = Sides(np.int32([[0, 1, 2, 3, 4], [5, 6, 7, 8, 9]]), np.int32([[5, 6, 7, 8, 9], [0, 1, 2, 3, 4]]))
     dog, tea = terms.of_words["dog"], terms.of_words["tea"]
     peaks = np.int32([[dog] * 5, [tea] * 5])
-    found = naming.candidates(terms, drawn, peaks)
+    found = naming.candidates(terms, drawn, peaks, NOTHING_NEAR[[0, 0]])
     assert found[0][0, 0] == dog
     assert found[0][1, 0] == tea
     assert found[2][0, 0] == pytest.approx(1.0)  # every strong text has the word, and peaks on it
-    named = naming.choose(terms, vectors(terms.shown), vectors(TEXTS), drawn, found)
+    named = naming.choose(terms, vectors(terms.shown), vectors(TEXTS), drawn, found, NO_MEANING[[0, 0]])
     assert named == ["dog", "tea"]
+
+
+def test_a_word_said_once_names_a_latent_by_its_meaning() -> None:
+    """What the latent means lies nearest to “hound”, which one of its texts says; “cup” lies as near, and none does."""
+    texts = [*DOGS, *TEAS, *(f"the hound {i}" for i in range(4)), *(f"a cup {i}" for i in range(4))]
+    terms = naming.read_terms(texts)
+    hound, cup = terms.of_words["hound"], terms.of_words["cup"]
+    embedded, meaning = np.eye(len(terms.shown), dtype=np.float32), np.zeros((2, len(terms.shown)), np.float32)
+    meaning[:, [hound, cup]] = 0.7
+    near = naming.nearest(terms, embedded, meaning)
+    assert {hound, cup} <= set(near[0].tolist())
+    assert -1 in near[0]  # there are fewer words than places
+    drawn = Sides(np.int32([[0, 1, 2, 3, 10], [-1] * 5]), np.int32([[5, 6, 7, 8, 9], [-1] * 5]))
+    found = naming.candidates(terms, drawn, np.full((2, 5), -1, np.int32), near)
+    which, z, coverage = found
+    assert which.shape == z.shape == coverage.shape == (2, 2 * naming.CANDIDATES)
+    assert hound in which[0, naming.CANDIDATES :]
+    assert coverage[0, which[0] == hound] == pytest.approx(0.1)  # one of five texts, which does not peak on it
+    assert cup not in which[0]
+    assert len(set(which[0][which[0] >= 0].tolist())) == (which[0] >= 0).sum()  # each once
+    assert (which[1] == -1).all()  # no text, no name
+    named = naming.choose(terms, embedded, np.zeros((18, len(terms.shown)), np.float32), drawn, found, meaning)
+    assert named[0] == "hound"
+    assert named[1] == ""
 
 
 def test_a_latent_without_texts_has_no_name(terms: naming.Terms) -> None:
     drawn = Sides(np.full((1, 3), -1, np.int32), np.full((1, 3), -1, np.int32))
-    found = naming.candidates(terms, drawn, np.full((1, 3), -1, np.int32))
+    found = naming.candidates(terms, drawn, np.full((1, 3), -1, np.int32), NOTHING_NEAR)
     assert (found[0] == -1).all()
-    assert naming.choose(terms, vectors(terms.shown), vectors(TEXTS), drawn, found) == [""]
+    assert naming.choose(terms, vectors(terms.shown), vectors(TEXTS), drawn, found, NO_MEANING) == [""]
 
 
 def test_words_that_mean_little_alone_are_quoted() -> None:
@@ -60,9 +86,9 @@ def test_words_that_mean_little_alone_are_quoted() -> None:
     terms = naming.read_terms(texts)
     drawn = Sides(np.int32([[0, 1, 2, 3]]), np.int32([[5, 6, 7, 8]]))
     of = terms.of_words["of"]
-    found = naming.candidates(terms, drawn, np.full((1, 4), of, np.int32))
-    flat = np.tile(np.float32([1, 0]), (len(terms.shown), 1))
-    label = naming.choose(terms, flat, np.tile(np.float32([1, 0]), (10, 1)), drawn, found)
+    found = naming.candidates(terms, drawn, np.full((1, 4), of, np.int32), NOTHING_NEAR)
+    flat = np.tile(np.float32([1, 0, 0]), (len(terms.shown), 1))
+    label = naming.choose(terms, flat, np.tile(np.float32([1, 0, 0]), (10, 1)), drawn, found, NO_MEANING)
     assert label == ["“of”"]
 
 
