@@ -52,6 +52,12 @@ def register(commands: Commands) -> None:
     sub.add_argument("--sae", metavar="FOLDER", help="the SAE's folder (default: the engine's own)")
     sub.add_argument("--tokens", type=_count, default=1_000_000, metavar="N", help="tokens the labels are made from")
 
+    sub = commands.add("measure-sae", _measure, "Measure an SAE again on text that was held out.", bank=False)
+    sub.add_argument("--engine", default="minilm")
+    sub.add_argument("--corpus", required=True, metavar="FOLDER", help="the texts it was trained on")
+    sub.add_argument("--sae", metavar="FOLDER", help="the SAE's folder (default: the engine's own)")
+    sub.add_argument("--rounds", type=int, metavar="N", help="rounds of correction to encode with from now on")
+
     sub = commands.add("train-sae", _train, "Train an SAE on the token states of an engine's model.", bank=False)
     sub.add_argument("--engine", default="minilm")
     sub.add_argument(
@@ -103,6 +109,14 @@ def _train(a: argparse.Namespace) -> Result:
     )
     drawn(train(_spec(a.engine), Path(a.corpus), plan, Path(a.out)))
     report = json.loads((Path(a.out) / "report.json").read_text(encoding="utf-8"))
+    return report, [f"{name}: {value}" for name, value in report.items()]
+
+
+def _measure(a: argparse.Namespace) -> Result:
+    from core.training.residual import measure
+
+    spec = _spec(a.engine)
+    report = drawn(measure(spec, Path(a.sae) if a.sae else locate(spec.sae), Path(a.corpus), a.rounds))
     return report, [f"{name}: {value}" for name, value in report.items()]
 
 

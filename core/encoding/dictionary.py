@@ -26,7 +26,7 @@ from core.encoding.weights import digest, write_atomically
 from core.errors import CoreError
 from core.settings import cache_folder
 
-PLAIN_FORMAT = 3
+PLAIN_FORMAT = 4
 """Raised when the arrays in the cache mean something else."""
 TOKENS_AT_ONCE = {"cpu": 512}
 """Rows of activations computed together: more fall out of a CPU's cache and cost fresh pages, at half the speed."""
@@ -36,12 +36,16 @@ RULES = {"standard": "relu", "topk": "topk", "jumprelu": "jumprelu", "gated": "g
 NORMS = ("none", "expected_average_only_in", "layer_norm", "constant_norm_rescale")
 """What an SAE does with a state before it encodes it, by sae-lens' names. The second is a factor, folded into the
 weights where it is known and left out where it is not, as sae-lens does."""
-ENCODERS = ("corrected", "matching_pursuit")
+ENCODERS = ("matching_pursuit",)
 """Beside the trained one, over the same directions."""
-STEP = 0.5
-"""How far a round of correction goes along what was left out."""
+CANDIDATES = 2
+"""Rounds of correction choose among so many times k latents, the encoder's strongest."""
 MOST_ROUNDS = 40
-"""Each costs a product with the whole dictionary; as many as the k of a usual SAE cost what matching pursuit does."""
+"""Nothing moves after some twenty."""
+GATHER_ROWS = 128
+"""Tokens corrected together: the directions of more would fall out of the cache."""
+TINY = 1e-9
+"""Stands for nothing where it would be divided by."""
 EPSILON = 1e-5
 """Added to the standard deviation by layer_norm, as in sae-lens."""
 
@@ -104,9 +108,10 @@ class PlainDictionary:
       2024): x'W + b where it is above the latent's threshold · gated (Rajamanoharan et al. 2024):
       max(0, x'W·exp(r) + b_mag) where x'W + b > 0
 
-    A round of correction shows the dictionary what the code found so far leaves out: the k largest of
-    a + STEP · D(x − x̂), a the code and D the decoder (iterative hard thresholding, Blumensath and Davies 2009). Latents
-    that one product of the encoder confuses, because their directions are near, are told apart by it.
+    One product of the encoder gives too much to latents whose directions are near. Rounds of correction look again: the
+    code a, of which the CANDIDATES · k strongest are open to change, becomes the k largest of a + μ D(x − x̂), D the
+    decoder's unit directions and μ the step that leaves least out along a's own latents (normalised iterative hard
+    thresholding, Blumensath and Davies 2010). Latents that the encoder did not think of never come in.
     """
 
     def __init__(
@@ -132,6 +137,7 @@ class PlainDictionary:
         self._gain, self._magnitude = there("gain"), there("b_mag")
         self._decoder = tensors["W_dec"].to(device, torch.float32)
         self._decoder_bias = tensors["b_dec"].to(device, torch.float32)
+        self._size = self._decoder.norm(dim=1)
         if rule == "topk":  # the bias inside the product, and states around zero: nothing is rounded twice
             self._centred_bias = (self._bias + self._decoder_bias @ tensors["W_enc"].to(device, torch.float32)).to(
                 dtype
@@ -202,23 +208,38 @@ class PlainDictionary:
         return Activations(row[positive], latent[positive], value[positive])
 
     @cached_property
-    def _back(self) -> Tensor:
-        """[m, d_in], STEP times the code that each direction has of itself."""
-        directions = STEP * normalize(self._decoder, dim=1) / self._decoder.norm(dim=1)[:, None]
-        back: Tensor = directions.to(self._encoder.dtype)
-        return back
+    def _directions(self) -> Tensor:
+        """[m, d_in], unit rows in the type of the product."""
+        directions: Tensor = normalize(self._decoder, dim=1).to(self._encoder.dtype)
+        return directions
 
     def _strongest(self, states: Tensor) -> Activations:
         centred = states.float() - self._decoder_bias
         before = linear(centred.to(self._rows.dtype), self._rows, self._centred_bias)
-        best = before.topk(self.k, dim=-1, sorted=False)
+        wanted = min(CANDIDATES * self.k, self.n_latents) if self.rounds else self.k
+        strongest, latent = before.topk(wanted, dim=-1)
+        value = strongest.float().relu_()
+        if self.rounds:
+            parts = (torch.split(part, GATHER_ROWS) for part in (value, latent, centred))
+            value = torch.cat([self._corrected(*part) for part in zip(*parts, strict=True)])
+        row, column = value.nonzero(as_tuple=True)
+        return Activations(row, latent[row, column], value[row, column])
+
+    def _corrected(self, value: Tensor, latent: Tensor, centred: Tensor) -> Tensor:
+        """[t, c], the code among candidates [t, c], strongest first, after the rounds."""
+        directions, size = self._directions[latent], self._size[latent]
+        alike = torch.bmm(directions, directions.transpose(1, 2)).float()
+        wanted = torch.bmm(centred.to(directions.dtype)[:, None], directions.transpose(1, 2)).float()
+        code = (value * size)[:, None]
+        code[:, :, self.k :] = 0
         for _ in range(self.rounds):
-            value, latent = best.values.relu_(), best.indices
-            found = embedding_bag(latent, self._decoder, per_sample_weights=value.float(), mode="sum")
-            better = linear((centred - found).to(self._back.dtype), self._back).scatter_add_(1, latent, value)
-            best = better.topk(self.k, dim=-1, sorted=False)
-        row, column = (best.values > 0).nonzero(as_tuple=True)
-        return Activations(row, best.indices[row, column], best.values[row, column].float())
+            missing = wanted - torch.bmm(code, alike)
+            own = missing * (code > 0)
+            bent = (torch.bmm(own, alike) * own).sum(-1, keepdim=True).clamp_min(TINY)
+            best = (code + own.square().sum(-1, keepdim=True) / bent * missing).topk(self.k, dim=-1, sorted=False)
+            code = torch.zeros_like(code).scatter_(-1, best.indices, best.values.relu_())
+        corrected: Tensor = code[:, 0] / size.clamp_min(TINY)
+        return corrected
 
     def decode(self, activations: Activations, n_rows: int) -> Tensor:
         counts = torch.bincount(activations.row, minlength=n_rows)
@@ -294,10 +315,7 @@ def encoded_by(encoder: str, dictionary: Dictionary, engine: str) -> Dictionary:
         )
     if not isinstance(dictionary, PlainDictionary) or dictionary.rule != "topk":
         raise CoreError(f"The engine “{engine}” asks for the encoder “{encoder}”, which is for TopK SAEs.")
-    if encoder == "matching_pursuit":
-        return matching_pursuit(dictionary, dictionary.k)
-    dictionary.rounds = max(dictionary.rounds, 1)
-    return dictionary
+    return matching_pursuit(dictionary, dictionary.k)
 
 
 def matching_pursuit(dictionary: PlainDictionary, k: int) -> LensDictionary:

@@ -62,8 +62,7 @@ class EngineSpec:
     document_prefix: str = ""
     query_prefix: str = ""
     encoder: str = "trained"
-    """``corrected``: the trained code of a TopK SAE and one round of correction (``PlainDictionary``).
-    ``matching_pursuit``: the trained directions, found anew by greedy pursuit, with as many rounds as ``k``."""
+    """``matching_pursuit``: the trained directions, found anew by greedy pursuit, with as many rounds as ``k``."""
     balance: float = 0.25
     """Weight of the dense side in the combined score where a query states none; chosen on dev data."""
     sink_norm: float = math.inf

@@ -60,7 +60,7 @@ class TrainingPlan:
     spellings: int = 0
     """And those whose 20 strongest activations there peak on no more different words than this."""
     rounds: int = 0
-    """Rounds of correction that a TopK SAE is trained for, and encodes with (``PlainDictionary``)."""
+    """Rounds of correction that the finished TopK SAE encodes with (``PlainDictionary``)."""
 
 
 def train(spec: EngineSpec, corpus: Path, plan: TrainingPlan, out: Path) -> Generator[Progress, None, None]:
@@ -143,16 +143,12 @@ def new_sae(plan: TrainingPlan, d_in: int) -> Any:
     rounds of correction."""
     import sae_lens
 
-    from core.encoding.dictionary import MOST_ROUNDS
     from core.training.sparse_step import SparseTopKTrainingSAE
 
     if plan.architecture not in ARCHITECTURES:
         known = ", ".join(ARCHITECTURES)
         raise CoreError(f"The architecture “{plan.architecture}” cannot be trained here: choose one of {known}.")
-    if plan.rounds and plan.architecture != "topk":
-        raise CoreError("Rounds of correction are for TopK: leave --rounds out, or ask for --architecture topk.")
-    if not 0 <= plan.rounds <= MOST_ROUNDS:
-        raise CoreError(f"{plan.rounds} rounds of correction: a number from 0 to {MOST_ROUNDS} is expected.")
+    _allow(plan.rounds, plan.architecture)
     if (plan.seldom or plan.spellings) and not plan.start:
         raise CoreError("Only the latents of a trained SAE can be replaced: say which with --from FOLDER.")
     common: dict[str, Any] = {
@@ -178,6 +174,15 @@ def new_sae(plan: TrainingPlan, d_in: int) -> Any:
             **common, jumprelu_init_threshold=1.0, jumprelu_bandwidth=0.5, l0_coefficient=plan.l0_coefficient
         )
     )
+
+
+def _allow(rounds: int, architecture: str) -> None:
+    from core.encoding.dictionary import MOST_ROUNDS
+
+    if rounds and architecture != "topk":
+        raise CoreError(f"Rounds of correction are for TopK SAEs, and this one is {architecture}: leave --rounds out.")
+    if not 0 <= rounds <= MOST_ROUNDS:
+        raise CoreError(f"{rounds} rounds of correction: a number from 0 to {MOST_ROUNDS} is expected.")
 
 
 def normalise(sae: Any) -> None:
@@ -294,9 +299,31 @@ def states_of(model: Any, texts: list[str]) -> Iterator[Any]:
 
 def _plan_name(plan: TrainingPlan) -> str:
     started = f"-from-{Path(plan.start).name}-{plan.seldom}-{plan.spellings}" if plan.start else ""
-    rounds = f"-r{plan.rounds}" if plan.rounds else ""
-    shape = f"{plan.architecture}-{plan.d_sae}-k{plan.k}{rounds}"
+    shape = f"{plan.architecture}-{plan.d_sae}-k{plan.k}"
     return f"{shape}-{plan.tokens}-lr{plan.lr}-b{plan.batch}-s{plan.seed}{started}"
+
+
+def measure(
+    spec: EngineSpec, folder: Path, corpus: Path, rounds: int | None = None
+) -> Generator[Progress, None, dict[str, Any]]:
+    """Write anew what an SAE's ``report.json`` and ``stats.safetensors`` say of held-out text; returns the report.
+
+    rounds: rounds of correction that it shall encode with from now on (its ``cfg.json``); None leaves them. Raises
+    CoreError where it is no TopK SAE of sae-lens' layout and shall have rounds.
+    """
+    yield Progress(0, 1, "measuring on held-out text")
+    if rounds is not None:
+        path = folder / "cfg.json"
+        config = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        _allow(rounds, config.get("architecture", "none of sae-lens"))
+        config.setdefault("metadata", {})["correction_rounds"] = rounds
+        path.write_text(json.dumps(config) + "\n", encoding="utf-8")
+    path = folder / "report.json"
+    report: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    report |= _measured(folder, token_model(spec), corpus, report.get("plan", {}).get("seed", 0), spec)
+    path.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    yield Progress(1, 1, "done")
+    return report
 
 
 def _save(
@@ -306,18 +333,12 @@ def _save(
     import torch
     from safetensors.torch import load_file, save_file
 
-    from core.encoding.dictionary import load
-    from core.training import assess
-
     out.mkdir(parents=True, exist_ok=True)
     with redirect_stderr(StringIO()), redirect_stdout(StringIO()):
         sae.save_inference_model(out)
     weights = out / "sae_weights.safetensors"
     save_file({name: t.to(torch.float16).contiguous() for name, t in load_file(weights).items()}, weights)
-    states = _held_out_states(model, corpus, plan)
-    save_file({"mean": states.mean(0)}, out / "stats.safetensors")
-    dictionary = load(out)
-    report = assess.reconstruction(dictionary, states) | {
+    report = _measured(out, model, corpus, plan.seed, spec) | {
         "engine": spec.name,
         "model": spec.model_name,
         "hook": spec.hook,
@@ -326,17 +347,30 @@ def _save(
         "minutes": round(seconds / 60, 1),
         "tokens_per_second": round(plan.tokens / max(seconds, 1e-9)),
     }
-    if spec.dense != "pooled":
-        held_out = islice(pieces(corpus, plan.seed, held_out=True), LOSS_TEXTS)
-        report |= assess.loss_recovered(spec, dictionary, held_out)
-    save_file({"mean": states.mean(0), "density": report.pop("density")}, out / "stats.safetensors")
     (out / "report.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
 
 
-def _held_out_states(model: Any, corpus: Path, plan: TrainingPlan) -> Any:
+def _measured(folder: Path, model: Any, corpus: Path, seed: int, spec: EngineSpec) -> dict[str, Any]:
+    """The figures of a saved SAE; ``stats.safetensors`` beside it keeps the mean state and the densities."""
+    from safetensors.torch import save_file
+
+    from core.encoding.dictionary import load
+    from core.training import assess
+
+    states = _held_out_states(model, corpus, seed)
+    save_file({"mean": states.mean(0)}, folder / "stats.safetensors")
+    dictionary = load(folder)
+    figures = assess.reconstruction(dictionary, states)
+    if spec.dense != "pooled":
+        figures |= assess.loss_recovered(spec, dictionary, islice(pieces(corpus, seed, held_out=True), LOSS_TEXTS))
+    save_file({"mean": states.mean(0), "density": figures.pop("density")}, folder / "stats.safetensors")
+    return figures
+
+
+def _held_out_states(model: Any, corpus: Path, seed: int) -> Any:
     import torch
 
-    source, parts, count = pieces(corpus, plan.seed, held_out=True), [], 0
+    source, parts, count = pieces(corpus, seed, held_out=True), [], 0
     while count < HELD_OUT_TOKENS:
         for states in states_of(model, [next(source) for _ in range(256)]):
             parts.append(states)

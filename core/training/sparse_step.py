@@ -16,89 +16,56 @@ from sae_lens.saes.sae import TrainStepInput, TrainStepOutput
 from torch import Tensor
 from torch.nn.functional import embedding_bag
 
-from core.encoding.dictionary import STEP
-
 warnings.filterwarnings("ignore", "Sparse (CSR|CSC) tensor support", UserWarning)
 GATHER_ROWS = 128
 """Rows whose decoder directions are gathered together: more fall out of the cache."""
 
 
 class _Reconstruct(torch.autograd.Function):
-    """x̂ − b_dec of the k strongest latents, with gradients over these alone.
-
-    A round of correction takes, instead of the code a, the k largest of a + STEP · D(x − x̂)
-    (``core.encoding.dictionary``). Its D passes gradients on to x and a, and is itself taken as given.
-    """
+    """x̂ − b_dec of the k strongest latents, with gradients over these alone."""
 
     @staticmethod
     def forward(  # type: ignore[override]
-        ctx: Any, x: Tensor, encoder: Tensor, bias: Tensor, decoder: Tensor, k: int, rounds: int
+        ctx: Any, x: Tensor, encoder: Tensor, bias: Tensor, decoder: Tensor, k: int
     ) -> tuple[Tensor, Tensor, Tensor]:
         half = torch.is_autocast_enabled("cpu")
         before = (x.bfloat16() @ encoder.bfloat16()) + bias.bfloat16() if half else x @ encoder + bias
         value, latent = before.topk(k, dim=1, sorted=False)
         value = value.float().relu_()
-        codes = [(value, latent)]
-        back = (STEP * decoder).bfloat16() if half else STEP * decoder
-        for _ in range(rounds):
-            left_out = x - embedding_bag(latent, decoder, per_sample_weights=value, mode="sum")
-            better = (left_out.to(back.dtype) @ back.T).scatter_add_(1, latent, value.to(back.dtype))
-            value, latent = better.topk(k, dim=1, sorted=False)
-            value = value.float().relu_()
-            codes.append((value, latent))
-        ctx.rounds = rounds
-        ctx.save_for_backward(x, encoder, decoder, *(part for code in codes for part in code))
+        ctx.save_for_backward(x, encoder, decoder, value, latent)
         ctx.mark_non_differentiable(value, latent)
         return embedding_bag(latent, decoder, per_sample_weights=value, mode="sum"), value, latent
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor, _value: Tensor, _latent: Tensor) -> tuple[Any, ...]:  # type: ignore[override]
-        x, encoder, decoder, *parts = ctx.saved_tensors
-        codes = list(zip(parts[::2], parts[1::2], strict=True))
+        x, encoder, decoder, value, latent = ctx.saved_tensors
         grad = grad.float()
-        value, latent = codes[-1]
-        d_decoder = _gathered(latent, value, grad, len(decoder))
-        d_value = _along(decoder, latent, grad) * (value > 0)
-        d_x: Tensor | float = 0.0
-        for earlier, which in reversed(codes[:-1]):
-            through = STEP * embedding_bag(latent, decoder, per_sample_weights=d_value, mode="sum")
-            d_x = d_x + through
-            kept = (which[:, :, None] == latent[:, None]).to(d_value.dtype) @ d_value[:, :, None]
-            d_value = (kept[:, :, 0] - _along(decoder, which, through)) * (earlier > 0)
-            latent = which
-        d_bias = torch.zeros(len(decoder)).index_add_(0, latent.flatten(), d_value.flatten())
-        d_x = d_x + embedding_bag(latent, encoder.T.contiguous(), per_sample_weights=d_value, mode="sum")
-        d_encoder = _gathered(latent, d_value, x, len(decoder)).T.contiguous()
-        return d_x, d_encoder, d_bias, d_decoder, None, None
+        chunks = zip(torch.split(latent, GATHER_ROWS), torch.split(grad, GATHER_ROWS), strict=True)
+        d_value = torch.cat([torch.bmm(decoder[rows], g[:, :, None])[:, :, 0] for rows, g in chunks])
+        d_value = d_value * (value > 0)
+        order = latent.flatten().argsort(stable=True)
+        d_sae = len(decoder)
+        indptr = torch.zeros(d_sae + 1, dtype=torch.int64)
+        indptr[1:] = torch.bincount(latent.flatten(), minlength=d_sae).cumsum(0)
+        row = order // latent.shape[1]
 
+        def gathered(weights: Tensor, vectors: Tensor) -> Tensor:
+            """weightsᵀ · vectors, [d_sae, d_in]."""
+            by_latent = torch.sparse_csr_tensor(indptr, row, weights.flatten()[order], (d_sae, len(vectors)))
+            return by_latent @ vectors
 
-def _along(decoder: Tensor, latent: Tensor, vectors: Tensor) -> Tensor:
-    """[t, k], the product of each row of ``vectors`` [t, d] with the directions of its latents."""
-    chunks = zip(torch.split(latent, GATHER_ROWS), torch.split(vectors, GATHER_ROWS), strict=True)
-    return torch.cat([torch.bmm(decoder[rows], v[:, :, None])[:, :, 0] for rows, v in chunks])
-
-
-def _gathered(latent: Tensor, weights: Tensor, vectors: Tensor, d_sae: int) -> Tensor:
-    """weightsᵀ · vectors, [d_sae, d_in]; latent and weights: [t, k]."""
-    order = latent.flatten().argsort(stable=True)
-    indptr = torch.zeros(d_sae + 1, dtype=torch.int64)
-    indptr[1:] = torch.bincount(latent.flatten(), minlength=d_sae).cumsum(0)
-    by_latent = torch.sparse_csr_tensor(
-        indptr, order // latent.shape[1], weights.flatten()[order], (d_sae, len(vectors))
-    )
-    return by_latent @ vectors
+        d_bias = torch.zeros(d_sae).index_add_(0, latent.flatten(), d_value.flatten())
+        d_x = embedding_bag(latent, encoder.T.contiguous(), per_sample_weights=d_value, mode="sum")
+        return d_x, gathered(d_value, x).T.contiguous(), d_bias, gathered(value, grad), None
 
 
 class SparseTopKTrainingSAE(TopKTrainingSAE):  # type: ignore[misc]
-    """sae-lens' TopK SAE in training, with the sparse step; saved and loaded as any other TopK SAE.
-
-    ``cfg.metadata.correction_rounds`` rounds of correction; the metadata are saved with it.
-    """
+    """sae-lens' TopK SAE in training, with the sparse step; saved and loaded as any other TopK SAE."""
 
     def training_forward_pass(self, step_input: TrainStepInput) -> TrainStepOutput:
         x = self.process_sae_in(step_input.sae_in)
         recon, value, latent = _Reconstruct.apply(  # type: ignore[no-untyped-call]
-            x, self.W_enc, self.b_enc, self.W_dec, self.cfg.k, self.cfg.metadata.correction_rounds or 0
+            x, self.W_enc, self.b_enc, self.W_dec, self.cfg.k
         )
         out = recon + self.b_dec
         error = out - step_input.sae_in

@@ -43,32 +43,6 @@ def test_loss_and_gradients_equal_the_dense_step(n_dead: int) -> None:
         assert torch.allclose(one.grad, two.grad, atol=1e-6), name
 
 
-@pytest.mark.parametrize("rounds", [1, 2])
-def test_gradients_reach_through_rounds_of_correction(rounds: int) -> None:
-    torch.manual_seed(1)
-    sae = SparseTopKTrainingSAE(TopKTrainingSAEConfig(**CONFIG))
-    sae.cfg.metadata.correction_rounds = rounds
-    sae.normalise()
-    states, none = torch.randn(300, 24), torch.zeros(96, dtype=torch.bool)
-    step = sae.training_forward_pass(TrainStepInput(states, {}, none, 0, False))
-    step.loss.backward()
-    found = {name: p.grad.clone() for name, p in sae.named_parameters()}
-    sae.zero_grad()
-
-    def strongest(acts: torch.Tensor) -> torch.Tensor:
-        return torch.zeros_like(acts).scatter(1, (best := acts.topk(5, dim=1)).indices, best.values.relu())
-
-    x, given = states - sae.b_dec, sae.W_dec.detach()
-    acts = strongest(x @ sae.W_enc + sae.b_enc)
-    for _ in range(rounds):
-        acts = strongest(acts + 0.5 * (x - acts @ given) @ given.T)
-    loss = (acts @ sae.W_dec + sae.b_dec - states).square().sum(1).mean()
-    loss.backward()
-    assert float(step.loss.detach()) == pytest.approx(float(loss.detach()), rel=1e-5)
-    for name, p in sae.named_parameters():
-        assert torch.allclose(p.grad, found[name], atol=1e-5), name
-
-
 def test_the_decoder_keeps_its_length() -> None:
     sae = SparseTopKTrainingSAE(TopKTrainingSAEConfig(**CONFIG))
     with torch.no_grad():

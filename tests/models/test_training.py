@@ -13,12 +13,14 @@ import numpy as np
 import pytest
 
 from core import Engine
+from core.encoding import catalogue
 from core.errors import CoreError
 from core.progress import finish
 from core.settings import cache_folder
 from core.training import corpus as texts
 from core.training import residual
 from core.training.corpus import pieces
+from core.training.describe import describe
 from core.training.residual import TrainingPlan, train
 from core.types import Progress
 
@@ -217,7 +219,7 @@ def test_an_architecture_that_cannot_be_trained(minilm: Engine, corpus: Path, sm
 
 
 @pytest.mark.models
-def test_going_on_with_a_round_of_correction_and_new_directions_for_spellings(
+def test_going_on_with_rounds_of_correction_and_new_directions_for_spellings(
     minilm: Engine, corpus: Path, small: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import torch
@@ -237,21 +239,63 @@ def test_going_on_with_a_round_of_correction_and_new_directions_for_spellings(
     monkeypatch.setattr(resume, "go_on", watched)
     plan = replace(PLAN, tokens=8_000)
     list(train(minilm.spec, corpus, plan, small / "first"))
-    again = replace(plan, start=str(small / "first"), rounds=1, spellings=3)
+    again = replace(plan, start=str(small / "first"), rounds=2, spellings=3)
     list(train(minilm.spec, corpus, again, small / "second"))
     assert 0 < spelled[0] < 256
     report = json.loads((small / "second" / "report.json").read_text())
-    assert (report["plan"]["rounds"], report["plan"]["spellings"]) == (1, 3)
+    assert (report["plan"]["rounds"], report["plan"]["spellings"]) == (2, 3)
     sae = load(small / "second")
     assert isinstance(sae, PlainDictionary)
-    assert sae.rounds == 1
+    assert sae.rounds == 2
     states = torch.cat(list(residual.states_of(minilm._parts()[0], first(corpus, 40, held_out=True))))
     found = sae.encode(states)
     assert bool((torch.bincount(found.row, minlength=len(states)) <= 4).all())
 
 
+@pytest.mark.models
+def test_a_trained_sae_is_given_rounds_and_measured_again(minilm: Engine, corpus: Path, small: Path) -> None:
+    list(train(minilm.spec, corpus, replace(PLAN, tokens=8_000), small))
+    first = json.loads((small / "report.json").read_text())
+    again = finish(residual.measure(minilm.spec, small, corpus))
+    assert again == first
+    corrected = finish(residual.measure(minilm.spec, small, corpus, rounds=6))
+    assert corrected["fvu"] < first["fvu"]
+    assert corrected["plan"] == first["plan"]
+    assert json.loads((small / "report.json").read_text()) == corrected
+    assert json.loads((small / "cfg.json").read_text())["metadata"]["correction_rounds"] == 6
+    with pytest.raises(CoreError, match="41 rounds of correction: a number from 0 to 40"):
+        finish(residual.measure(minilm.spec, small, corpus, rounds=41))
+    assert json.loads((small / "cfg.json").read_text())["metadata"]["correction_rounds"] == 6
+
+
+@pytest.mark.models
+def test_a_trained_sae_is_described(minilm: Engine, corpus: Path, small: Path) -> None:
+    """Sixty words make up these texts: labels are made of them, and tell held-out texts apart."""
+    list(train(minilm.spec, corpus, PLAN, small))
+    steps = describe(minilm.spec, small, corpus, ["The library was dark.", "A glove!"], tokens=8_000)
+    seen: list[Progress] = []
+    try:
+        while True:
+            seen.append(next(steps))
+    except StopIteration as stopped:
+        report = stopped.value
+    assert [p.done for p in seen] == sorted(p.done for p in seen)
+    assert seen[-1].done == seen[-1].total == 12_000
+    assert report["n_latents"] > 30
+    assert report["mean_auroc"] > 0.65 > 0.6 > report["shuffled_auroc"] > 0.4
+    found = catalogue.read(small)
+    labels = found.column("label", 256).tolist()
+    said = {
+        word for label in labels for word in label.lower().replace("/", " ").replace("“", "").replace("”", "").split()
+    }
+    known = {word.strip(".'") for text in first(corpus, 400) for word in text.lower().replace(":", " : ").split()}
+    assert len(said - known - {"o'clock", "."}) == 0
+    assert max(label.count(" / ") for label in labels) <= 2
+    assert json.loads((small / "report.json").read_text())["labels"]["mean_auroc"] == report["mean_auroc"]
+
+
 def test_rounds_are_for_topk() -> None:
-    with pytest.raises(CoreError, match="Rounds of correction are for TopK: leave --rounds out"):
+    with pytest.raises(CoreError, match="for TopK SAEs, and this one is jumprelu: leave --rounds out"):
         residual.new_sae(replace(PLAN, architecture="jumprelu", rounds=1), 8)
     with pytest.raises(CoreError, match="-1 rounds of correction: a number from 0 to 40"):
         residual.new_sae(replace(PLAN, rounds=-1), 8)
