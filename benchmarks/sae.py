@@ -3,7 +3,8 @@
 python benchmarks/sae.py --corpus FOLDER --questions locomo.json --row "name=k32 k=32" --row "name=layer4 layer=4 k=32"
 
 A row sets any of: name, layer (one of --layers), architecture, k, width, tokens, batch, lr, l0_coefficient, average
-(1: train on the mean state of each text), encoder (matching_pursuit, as many latents as k), rounds (of correction),
+(1: train on the mean state of each text), encoder (matching_pursuit, as many latents as k), rounds (of correction) and
+candidates (which they choose among, in multiples of k),
 from (the folder of a trained SAE), sample (reconstruction alone, on so many held-out tokens: for what is slow).
 States of all layers are harvested in one pass and kept in the cache.
 """
@@ -284,8 +285,8 @@ def main() -> None:
         sae: Any = dictionaries.load(folder, best_dtype("cpu"))
         if row.get("encoder") == "matching_pursuit":
             sae = dictionaries.matching_pursuit(sae, sae.k)
-        elif "rounds" in row and "from" in row:
-            sae.rounds = row["rounds"]
+        elif "from" in row:
+            sae.rounds, sae.candidates = row.get("rounds", sae.rounds), row.get("candidates", sae.candidates)
         if "sample" in row:
             figures = assess.reconstruction(sae, held.layer(layer)[: row["sample"]].float())
             print(json.dumps(out | {name: figures[name] for name in ("fvu", "l0")}), flush=True)

@@ -128,7 +128,7 @@ class PlainDictionary:
         def there(name: str) -> Tensor | None:
             return tensors[name].to(device, torch.float32) if name in tensors else None
 
-        self.rule, self.k, self.norm, self.rounds = rule, k, norm, rounds
+        self.rule, self.k, self.norm, self.rounds, self.candidates = rule, k, norm, rounds, CANDIDATES
         self.trained = trained or Trained()
         self.d_in, self.n_latents = tensors["W_enc"].shape
         self._encoder = tensors["W_enc"].to(device, dtype)
@@ -216,7 +216,7 @@ class PlainDictionary:
     def _strongest(self, states: Tensor) -> Activations:
         centred = states.float() - self._decoder_bias
         before = linear(centred.to(self._rows.dtype), self._rows, self._centred_bias)
-        wanted = min(CANDIDATES * self.k, self.n_latents) if self.rounds else self.k
+        wanted = min(self.candidates * self.k, self.n_latents) if self.rounds else self.k
         strongest, latent = before.topk(wanted, dim=-1)
         value = strongest.float().relu_()
         if self.rounds:
