@@ -47,6 +47,8 @@ from core.lab_plan import BETAS, PHASES
 from core.progress import finish
 print(",".join(finish(Lab().train(replace(PHASES[5], beta=beta, seeds=5))).head.id for beta in BETAS))"""
 """The lab shows runs: the three β that the source compares."""
+STILL = """document.querySelector("[data-testid=stApp]").dataset.testScriptState === "notRunning"
+    && !document.querySelector("[data-testid=stSpinner], [data-testid=stSkeleton], [data-testid=stAppSkeleton]")"""
 BROWSER = shutil.which("chromium") or "chromium"
 FLAGS = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
 
@@ -60,7 +62,9 @@ def free_port() -> int:
 def settled(page: Page) -> None:
     """Until the engine is warm and nothing on the page runs any more."""
     page.locator(".mn-state", has_text="ready").wait_for(timeout=90_000)
-    page.wait_for_timeout(4000)
+    for _ in range(2):  # a page that stands still may run once more: its parts come one after another
+        page.wait_for_timeout(2000)
+        page.wait_for_function(STILL, timeout=90_000)
 
 
 def main() -> None:

@@ -151,7 +151,7 @@ def test_the_landing_query_finds_its_evidence() -> None:
     assert best == "demo/D2:3"
     assert hits.ranks["lexical"][hits.ids.index(best)] > 10
     tokens = [(s.query_token.text, s.memory_token.text) for s in bank.explain(hits.query, best).shares]
-    assert tokens[0] == ("charge", "battery")
+    assert ("charge", "battery") in tokens[:2]
     assert ("mobile", "phone") in tokens[:5]
 
 
