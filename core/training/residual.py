@@ -314,7 +314,10 @@ def measure(
     yield Progress(0, 1, "measuring on held-out text")
     if rounds is not None:
         path = folder / "cfg.json"
-        config = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        try:
+            config = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        except ValueError as problem:
+            raise CoreError(f"{path} is no JSON: {problem}. Put the SAE's own cfg.json back.") from problem
         _allow(rounds, config.get("architecture", "none of sae-lens"))
         config.setdefault("metadata", {})["correction_rounds"] = rounds
         path.write_text(json.dumps(config) + "\n", encoding="utf-8")
