@@ -5,7 +5,9 @@ python benchmarks/sae.py --corpus FOLDER --questions locomo.json --row "name=k32
 A row sets any of: name, layer (one of --layers), architecture, k, width, tokens, batch, lr, l0_coefficient, average
 (1: train on the mean state of each text), encoder (matching_pursuit, as many latents as k), rounds (of correction) and
 candidates (which they choose among, in multiples of k),
-from (the folder of a trained SAE), sample (reconstruction alone, on so many held-out tokens: for what is slow).
+from (the folder of a trained SAE), without (the share of each token's mean state that is taken away before the SAE
+reads it: 1 leaves what the context adds), sample (reconstruction alone, on so many held-out tokens: for what is slow).
+With --label-tokens each row's latents are named, and the labels judged, as describe-sae does.
 States of all layers are harvested in one pass and kept in the cache.
 """
 
@@ -14,6 +16,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import shutil
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import redirect_stderr, redirect_stdout
@@ -21,6 +24,7 @@ from dataclasses import fields, replace
 from io import StringIO
 from itertools import islice
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -39,12 +43,16 @@ from core.retrieval.index import Index
 from core.settings import cache_folder
 from core.training import assess
 from core.training.corpus import sourced_pieces
-from core.training.describe import token_words
+from core.training.describe import describe, token_words
 from core.training.residual import TrainingPlan, initialise, keep_freed_memory, new_sae, normalise
 from core.types import Query
 
 TRAIN_TOKENS, HELD_OUT_TOKENS, CONCEPT_TOKENS = 700_000, 60_000, 300_000
 PIECES_AT_ONCE = 512
+EXAMPLE = "A phone battery."
+"""Stands for the demo, which examples come from."""
+SHRINKAGE = 2
+"""Tokens at the mean of all that each token's own mean is taken with."""
 PLAN_FIELDS = {f.name for f in fields(TrainingPlan)} | {"width"}
 
 
@@ -58,10 +66,11 @@ class Harvest:
         self.layers, self._sink_norm = layers, spec.sink_norm
         engine = "" if spec.name == "minilm" else f"{spec.name}-"
         self.folder = cache_folder() / "sweep" / f"{engine}{name}-{wanted}"
-        if not (self.folder / "texts.npz").is_file():
+        about = self.folder / "texts.npz"
+        if not about.is_file() or "ids" not in np.load(about):
             self._read(model, corpus, held_out, wanted)
         about = np.load(self.folder / "texts.npz")
-        self.indptr, self._words = about["indptr"], about["words"]
+        self.indptr, self._words, self._ids = about["indptr"], about["words"], about["ids"]
         self.rest = torch.from_numpy(about["rest"])
 
     def layer(self, layer: int) -> torch.Tensor:
@@ -72,6 +81,10 @@ class Harvest:
     def words(self, layer: int) -> np.ndarray:
         """int [t], the word of each of these states."""
         return self._words[self._calm(self._all(layer)).numpy()]
+
+    def ids(self, layer: int) -> torch.Tensor:
+        """int64 [t], the token of each of these states."""
+        return torch.from_numpy(self._ids[self._calm(self._all(layer)).numpy()])
 
     def _all(self, layer: int) -> torch.Tensor:
         found: torch.Tensor = torch.load(self.folder / f"layer{layer}.pt", weights_only=True)
@@ -92,7 +105,7 @@ class Harvest:
             for i in layers
         ]
         states: dict[int, list[torch.Tensor]] = {i: [] for i in layers}
-        lengths, words, rest, known, count = [], [], [], {}, 0
+        lengths, words, ids, rest, known, count = [], [], [], [], {}, 0
         source = _dialogue(corpus) if held_out else sourced_pieces(corpus, 0, False)
         while count < wanted:
             texts = [text for text, _ in islice(source, PIECES_AT_ONCE)]
@@ -111,13 +124,15 @@ class Harvest:
                 states[i].append(batch[i])
             lengths.append(np.diff(indptr))
             words.append(token_words(texts, indptr, tokens.start[kept], known))
+            ids.append(tokens.ids[kept])
             count += int(indptr[-1])
         for hook in hooks:
             hook.remove()
         for i in layers:
             torch.save(torch.cat(states[i]), self.folder / f"layer{i}.pt")
         indptr = np.concatenate([[0], np.cumsum(np.concatenate(lengths))])
-        np.savez(self.folder / "texts.npz", indptr=indptr, words=np.concatenate(words), rest=np.concatenate(rest))
+        about = {"words": np.concatenate(words), "ids": np.concatenate(ids), "rest": np.concatenate(rest)}
+        np.savez(self.folder / "texts.npz", indptr=indptr, **about)
 
 
 def _dialogue(corpus: Path) -> Iterator[tuple[str, int]]:
@@ -135,14 +150,36 @@ def _kept(tokens: Tokens, windows: np.ndarray) -> torch.Tensor:
     return torch.from_numpy(real & ~tokens.special[flat])
 
 
+class WithoutTokens:
+    """A token model whose states lack what their token says alone."""
+
+    def __init__(self, model: Any, said: torch.Tensor) -> None:
+        """said: float32 [vocabulary, d], taken away."""
+        self._model, self._said = model, said
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._model, name)
+
+    def states(self, tokens: Tokens) -> Iterator[States]:
+        ids = torch.from_numpy(tokens.ids[~tokens.special])
+        for found in self._model.states(tokens):
+            yield replace(found, states=found.states.float() - self._said[ids[found.token]])
+
+
+def said_alone(states: torch.Tensor, ids: torch.Tensor, vocabulary: int, share: float) -> torch.Tensor:
+    """float32 [vocabulary, d]: so much of each token's mean state, seen from the mean of all; rare ones are shrunk."""
+    counts = torch.bincount(ids, minlength=vocabulary).float()
+    sums = torch.zeros(vocabulary, states.shape[1]).index_add_(0, ids, states - states.mean(0))
+    return share * sums / (counts + SHRINKAGE)[:, None]
+
+
 class Remembered:
     """A model whose states for the questions' bank are computed once for all rows of a layer."""
 
-    def __init__(self, spec: EngineSpec, layer: int, average: bool) -> None:
+    def __init__(self, spec: EngineSpec, layer: int) -> None:
         self._model = token_model(replace(spec, hook=f"blocks.{layer}.hook_resid_post"))
         self.d_in, self.device = self._model.d_in, self._model.device
         self._known: dict[int, tuple[Tokens, list[States]]] = {}
-        self._average = average
 
     def tokenize(self, texts: list[str]) -> Tokens:
         key = hash(tuple(texts))
@@ -174,8 +211,9 @@ class Questions:
         self.asked = [q for q in bank.questions() if q.evidence and q.category in categories]
         self._models: dict[int, Remembered] = {}
 
-    def recall(self, sae: Any, layer: int) -> dict[str, Any]:
-        model: Any = self._models.setdefault(layer, Remembered(self.spec, layer, False))
+    def recall(self, sae: Any, layer: int, said: torch.Tensor | None) -> dict[str, Any]:
+        model: Any = self._models.setdefault(layer, Remembered(self.spec, layer))
+        model = model if said is None else WithoutTokens(model, said)
         codes = encode_with(model, sae, list(self.index.texts), self._embedded(list(self.index.texts)))
         old = self.index
         index = Index.build(old.ids, old.texts, old.conversations, old.categories, codes, "", 0)
@@ -242,15 +280,31 @@ def averages(states: torch.Tensor, indptr: np.ndarray) -> torch.Tensor:
 
 
 def measured(
-    sae: Any, spec: EngineSpec, layer: int, trained: Harvest, held: Harvest, asked: Questions | None, counted: int
+    sae: Any, layer: int, trained: Harvest, held: Harvest, counted: int, pooled: bool, said: torch.Tensor | None
 ) -> dict[str, Any]:
-    states = held.layer(layer).float()
+    """said: what was taken away from each token's state; x̂ has it again."""
+    states, rest = held.layer(layer).float(), held.rest
+    variance = (states - states.mean(0)).square().sum()
+    if said is not None:
+        alone = said[held.ids(layer)]
+        row = torch.from_numpy(np.repeat(np.arange(len(rest)), np.diff(held.indptr)))
+        states, rest = states - alone, rest.clone().index_add_(0, row, alone)
     figures = assess.reconstruction(sae, states)
-    out = {name: figures[name] for name in ("fvu", "l0")}
-    if spec.dense == "pooled" and layer == max(held.layers):
-        out["embedding_kept"] = assess.kept_embedding(sae, states, held.indptr, held.rest)
-    out |= assess.concepts(sae, trained.layer(layer)[:counted], trained.words(layer)[:counted])
-    return out | (asked.recall(sae, layer) if asked else {})
+    left = figures["fvu"] * float((states - states.mean(0)).square().sum() / variance)
+    out = {"fvu": round(left, 4), "l0": figures["l0"]}
+    if pooled:
+        out["embedding_kept"] = assess.kept_embedding(sae, states, held.indptr, rest)
+    read = trained.layer(layer)[:counted].float()
+    read = read if said is None else read - said[trained.ids(layer)[:counted]]
+    return out | assess.concepts(sae, read, trained.words(layer)[:counted])
+
+
+def label_trust(sae: Any, folder: Path, model: Any, spec: EngineSpec, corpus: Path, tokens: int) -> dict[str, Any]:
+    """Labels made from so many tokens and judged on half as many; nothing is left in the SAE's own folder."""
+    with TemporaryDirectory() as copied:
+        copy = Path(shutil.copytree(folder, Path(copied) / "sae"))
+        made = finish(describe(spec, copy, corpus, [EXAMPLE], tokens, parts=(model, sae)))
+    return {"label_trust": made["mean_auroc"], "shuffled": made["shuffled_auroc"], "judged": made["n_latents"]}
 
 
 def main() -> None:
@@ -262,6 +316,7 @@ def main() -> None:
     parser.add_argument("--layers", default="3,4,5", help="layers to harvest; the model is cut off above the last")
     parser.add_argument("--tokens", type=int, default=TRAIN_TOKENS, help="tokens to harvest for training")
     parser.add_argument("--concept-tokens", type=int, default=CONCEPT_TOKENS, help="tokens concept share is counted in")
+    parser.add_argument("--label-tokens", type=int, default=0, help="tokens that labels are made from; 0: no labels")
     parser.add_argument("--row", action="append", required=True)
     arguments = parser.parse_args()
     certificate()
@@ -278,20 +333,33 @@ def main() -> None:
         out = {"row": text}
         if "from" in row:
             folder = Path(str(row["from"]))
-        else:
+        said = None
+        if "without" in row:
+            ids = trained.ids(layer)
+            said = said_alone(trained.layer(layer).float(), ids, len(model.tokenizer), float(row["without"]))
+        if "from" not in row:
             states = trained.layer(layer)
             states = averages(states, trained.indptr) if row.get("average") else states
+            states = states if said is None else (states - said[trained.ids(layer)]).half()
             out["tokens_per_second"] = round(train(row, states, folder))
         sae: Any = dictionaries.load(folder, best_dtype("cpu"))
         if row.get("encoder") == "matching_pursuit":
             sae = dictionaries.matching_pursuit(sae, sae.k)
-        elif "from" in row:
+        elif isinstance(sae, dictionaries.PlainDictionary):
             sae.rounds, sae.candidates = row.get("rounds", sae.rounds), row.get("candidates", sae.candidates)
         if "sample" in row:
             figures = assess.reconstruction(sae, held.layer(layer)[: row["sample"]].float())
             print(json.dumps(out | {name: figures[name] for name in ("fvu", "l0")}), flush=True)
             continue
-        print(json.dumps(out | measured(sae, spec, layer, trained, held, asked, arguments.concept_tokens)), flush=True)
+        pooled = spec.dense == "pooled" and layer == max(layers)
+        out |= measured(sae, layer, trained, held, arguments.concept_tokens, pooled, said)
+        if asked:
+            out |= asked.recall(sae, layer, said)
+        if arguments.label_tokens:
+            reader: Any = token_model(replace(spec, hook=f"blocks.{layer}.hook_resid_post"))
+            reader = reader if said is None else WithoutTokens(reader, said)
+            out |= label_trust(sae, folder, reader, spec, arguments.corpus, arguments.label_tokens)
+        print(json.dumps(out), flush=True)
 
 
 def _value(text: str) -> Any:

@@ -3,8 +3,8 @@
 Candidates of a latent are the words and pairs of words whose rate in its strong texts exceeds their rate everywhere
 (log-odds with an informative Dirichlet prior, Monroe, Colaresi and Quinn 2008), the words it peaks on counted twice,
 and words of these texts whose embedding lies nearest to the latent's meaning (``core.analysis.meaning``). Of these, up
-to three are joined that lie nearest to that meaning and tell strong texts from matched silent ones best (AUROC of the
-cosine of embeddings). Nothing here sees the texts that trust is measured on.
+to three, of kindred meaning, are joined that lie nearest to that meaning and tell strong texts from matched silent
+ones best (AUROC of the cosine of embeddings). Nothing here sees the texts that trust is measured on.
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ PRIOR = 10.0
 """Texts' worth of belief in the general rate of a term."""
 WORTH = 0.05
 """What a further term must add, in AUROC and nearness."""
+KINDRED = 0.1
+"""Cosine that a further term must have with those before it: unlike words in one label read as a dump of tokens."""
 OWN_PEAKS = 0.25
 """Share of strong texts that must peak on a proper name, or on a word that means little alone, for it to be said:
 names of one book say little about other texts.
@@ -214,11 +216,14 @@ def _choose(
         np.zeros(len(which)),
         np.full(len(which), -1.0),
     )
-    for _ in range(TERMS):
+    for turn in range(TERMS):
         length = np.linalg.norm(said[:, None] + mine, axis=2)
         told = auroc(total[0][:, None] + near[0], total[1][:, None] + near[1])
         value = told + ALIKE * (along[:, None] + pull) / np.maximum(length, 1e-6)
         open_to = real & ~_repeats(terms, which, picks) & np.isfinite(value)
+        if turn:
+            kinship = np.einsum("lcd,ld->lc", mine, said, optimize=True)
+            open_to &= kinship >= KINDRED * np.linalg.norm(said, axis=1)[:, None]
         pick = np.where(open_to, value + worth, -np.inf).argmax(1)
         going &= open_to[here, pick] & (value[here, pick] >= best + WORTH)
         for i in np.flatnonzero(going):

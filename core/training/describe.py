@@ -31,6 +31,7 @@ from core.types import Floats, Ints, Progress
 
 if TYPE_CHECKING:
     from core.encoding.dense import DenseEmbedder
+    from core.encoding.dictionary import Dictionary
     from core.encoding.model import TokenModel
 
 WINDOW_TOKENS = 32
@@ -67,12 +68,18 @@ class Windows:
 
 
 def describe(
-    spec: EngineSpec, sae: Path, corpus: Path, demo: list[str], tokens: int, seed: int = 0
+    spec: EngineSpec,
+    sae: Path,
+    corpus: Path,
+    demo: list[str],
+    tokens: int,
+    seed: int = 0,
+    parts: tuple[TokenModel, Dictionary] | None = None,
 ) -> Generator[Progress, None, dict[str, Any]]:
     """Write ``latents.parquet`` and ``trust.safetensors`` into the SAE's folder; returns the figures of the labels.
 
     demo: texts that may be shipped; contexts come from them alone. tokens: how many the labels are made from; trust
-    takes half as many.
+    takes half as many. parts: a model and an SAE to read with, for the engine's own.
     """
     from core.encoding import dictionary
     from core.encoding.dense import DenseEmbedder
@@ -81,24 +88,24 @@ def describe(
     judging = tokens // 2
     total = tokens + judging
     yield Progress(0, total, "loading the model")
-    model = token_model(spec)
-    sparse_side: Any = dictionary.load(sae, model.dtype)
+    model = parts[0] if parts else token_model(spec)
+    sparse_side: Any = parts[1] if parts else dictionary.load(sae, model.dtype)
     dense = None if spec.dense == "pooled" else DenseEmbedder(locate(spec.dense))
-    parts = model, sparse_side, dense
-    made = yield from _read(*parts, _cut(model, corpus, seed, held_out=False), tokens, 0, total, "for labels")
+    reader = model, sparse_side, dense
+    made = yield from _read(*reader, _cut(model, corpus, seed, held_out=False), tokens, 0, total, "for labels")
     yield Progress(tokens, total, "making labels")
     drawn = sides(made.fires, np.asarray(made.strata), LABEL_SIDE, seed)
     names, score = _name(model, dense, made, drawn, sparse_side.decoder.numpy())
     figures = _statistics(made, sparse_side)
     del made
-    held = yield from _read(*parts, _cut(model, corpus, seed + 1, held_out=True), judging, tokens, total, "for trust")
+    held = yield from _read(*reader, _cut(model, corpus, seed + 1, held_out=True), judging, tokens, total, "for trust")
     yield Progress(total, total, "measuring trust")
     judged = sides(held.fires, np.asarray(held.strata), A_SIDE, seed)
     vectors = embed(model, dense, names)
     believed = trust(vectors, held.vectors, judged)
     named = np.asarray([bool(name) for name in names])
     believed = np.where(named, believed, np.nan).astype(np.float32)
-    examples = yield from _read(*parts, iter([(text, 0) for text in demo]), 10**9, total, total, "for examples")
+    examples = yield from _read(*reader, iter([(text, 0) for text in demo]), 10**9, total, total, "for examples")
     columns = {
         "label": names,
         "source": ["words" if name else "" for name in names],

@@ -11,7 +11,7 @@ import json
 import shutil
 import time
 from collections.abc import Generator, Iterator
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import asdict, dataclass
 from io import StringIO
 from itertools import islice
@@ -312,21 +312,35 @@ def measure(
     CoreError where it is no TopK SAE of sae-lens' layout and shall have rounds.
     """
     yield Progress(0, 1, "measuring on held-out text")
-    if rounds is not None:
-        path = folder / "cfg.json"
-        try:
-            config = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-        except ValueError as problem:
-            raise CoreError(f"{path} is no JSON: {problem}. Put the SAE's own cfg.json back.") from problem
-        _allow(rounds, config.get("architecture", "none of sae-lens"))
-        config.setdefault("metadata", {})["correction_rounds"] = rounds
-        path.write_text(json.dumps(config) + "\n", encoding="utf-8")
-    path = folder / "report.json"
-    report: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    report |= _measured(folder, token_model(spec), corpus, report.get("plan", {}).get("seed", 0), spec)
-    path.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    with _encoding_with(rounds, folder):
+        path = folder / "report.json"
+        report: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        report |= _measured(folder, token_model(spec), corpus, report.get("plan", {}).get("seed", 0), spec)
+        path.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     yield Progress(1, 1, "done")
     return report
+
+
+@contextmanager
+def _encoding_with(rounds: int | None, folder: Path) -> Iterator[None]:
+    """An SAE's file with so many rounds of correction in it; as it was before where what follows fails."""
+    if rounds is None:
+        yield
+        return
+    path = folder / "cfg.json"
+    before = path.read_text(encoding="utf-8") if path.is_file() else "{}"
+    try:
+        config = json.loads(before)
+    except ValueError as problem:
+        raise CoreError(f"{path} is no JSON: {problem}. Put the SAE's own cfg.json back.") from problem
+    _allow(rounds, config.get("architecture", "none of sae-lens"))
+    config["metadata"] = config.get("metadata", {}) | {"correction_rounds": rounds}
+    path.write_text(json.dumps(config) + "\n", encoding="utf-8")
+    try:
+        yield
+    except BaseException:
+        path.write_text(before, encoding="utf-8")
+        raise
 
 
 def _save(

@@ -74,6 +74,24 @@ def test_a_word_said_once_names_a_latent_by_its_meaning() -> None:
     assert named[1] == ""
 
 
+def test_only_kindred_terms_stand_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half of the strong texts have the dog and half the tea: both would tell them better from the stones."""
+    texts = [*DOGS, *TEAS, *(f"grey stone {i}" for i in range(10))]
+    terms = naming.read_terms(texts)
+    dog, tea = terms.of_words["dog"], terms.of_words["tea"]
+    drawn = Sides(np.int32([[*range(10)]]), np.int32([[*range(10, 20)]]))
+    found = naming.candidates(terms, drawn, np.int32([[dog] * 5 + [tea] * 5]), NOTHING_NEAR)
+
+    def label() -> list[str]:
+        return naming.choose(terms, vectors(terms.shown), vectors(texts), drawn, found, NO_MEANING)
+
+    alone = label()
+    monkeypatch.setattr(naming, "KINDRED", -1.0)
+    together = label()
+    assert set(alone[0].split(" / ")) < set(together[0].split(" / "))
+    assert {"dog", "tea"} <= set(together[0].split(" / "))
+
+
 def test_a_latent_without_texts_has_no_name(terms: naming.Terms) -> None:
     drawn = Sides(np.full((1, 3), -1, np.int32), np.full((1, 3), -1, np.int32))
     found = naming.candidates(terms, drawn, np.full((1, 3), -1, np.int32), NOTHING_NEAR)

@@ -269,6 +269,25 @@ def test_a_trained_sae_is_given_rounds_and_measured_again(minilm: Engine, corpus
 
 
 @pytest.mark.models
+def test_an_sae_that_could_not_be_measured_encodes_as_before(
+    minilm: Engine, corpus: Path, small: Path, tmp_path: Path
+) -> None:
+    list(train(minilm.spec, corpus, replace(PLAN, tokens=8_000), small))
+    before = {path: path.read_bytes() for path in small.iterdir()}
+    (tmp_path / "nothing").mkdir()
+    with pytest.raises(CoreError, match="jsonl"):
+        finish(residual.measure(minilm.spec, small, tmp_path / "nothing", rounds=6))
+    assert {path: path.read_bytes() for path in small.iterdir()} == before
+
+
+def test_rounds_are_not_written_into_a_damaged_file(minilm: Engine, tmp_path: Path) -> None:
+    (tmp_path / "cfg.json").write_text("{")
+    with pytest.raises(CoreError, match=r"cfg\.json is no JSON: .*Put the SAE's own cfg\.json back"):
+        finish(residual.measure(minilm.spec, tmp_path, tmp_path, rounds=6))
+    assert (tmp_path / "cfg.json").read_text() == "{"
+
+
+@pytest.mark.models
 def test_a_trained_sae_is_described(minilm: Engine, corpus: Path, small: Path) -> None:
     """Sixty words make up these texts: labels are made of them, and tell held-out texts apart."""
     list(train(minilm.spec, corpus, PLAN, small))
