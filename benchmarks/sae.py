@@ -290,8 +290,10 @@ def measured(
         row = torch.from_numpy(np.repeat(np.arange(len(rest)), np.diff(held.indptr)))
         states, rest = states - alone, rest.clone().index_add_(0, row, alone)
     figures = assess.reconstruction(sae, states)
-    left = figures["fvu"] * float((states - states.mean(0)).square().sum() / variance)
-    out = {"fvu": round(left, 4), "l0": figures["l0"]}
+    share = float((states - states.mean(0)).square().sum() / variance)
+    out = {"fvu": round(figures["fvu"] * share, 4), "l0": figures["l0"]}
+    if said is not None:
+        out["tokens_explain"] = round(1 - share, 4)
     if pooled:
         out["embedding_kept"] = assess.kept_embedding(sae, states, held.indptr, rest)
     read = trained.layer(layer)[:counted].float()
