@@ -333,6 +333,8 @@ def _encoding_with(rounds: int | None, folder: Path) -> Iterator[None]:
         config = json.loads(before)
     except ValueError as problem:
         raise CoreError(f"{path} is no JSON: {problem}. Put the SAE's own cfg.json back.") from problem
+    if not isinstance(config, dict) or not isinstance(config.get("metadata", {}), dict):
+        raise CoreError(f"{path} does not hold an SAE's fields. Put the SAE's own cfg.json back.")
     _allow(rounds, config.get("architecture", "none of sae-lens"))
     config["metadata"] = config.get("metadata", {}) | {"correction_rounds": rounds}
     path.write_text(json.dumps(config) + "\n", encoding="utf-8")

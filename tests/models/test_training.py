@@ -280,11 +280,19 @@ def test_an_sae_that_could_not_be_measured_encodes_as_before(
     assert {path: path.read_bytes() for path in small.iterdir()} == before
 
 
-def test_rounds_are_not_written_into_a_damaged_file(minilm: Engine, tmp_path: Path) -> None:
-    (tmp_path / "cfg.json").write_text("{")
-    with pytest.raises(CoreError, match=r"cfg\.json is no JSON: .*Put the SAE's own cfg\.json back"):
+@pytest.mark.parametrize(
+    ("held", "said"),
+    [
+        ("{", r"cfg\.json is no JSON: .*Put the SAE's own cfg\.json back"),
+        ("[]", r"cfg\.json does not hold an SAE's fields"),
+        ('{"architecture": "topk", "metadata": 3}', r"cfg\.json does not hold an SAE's fields"),
+    ],
+)
+def test_rounds_are_not_written_into_a_damaged_file(minilm: Engine, tmp_path: Path, held: str, said: str) -> None:
+    (tmp_path / "cfg.json").write_text(held)
+    with pytest.raises(CoreError, match=said):
         finish(residual.measure(minilm.spec, tmp_path, tmp_path, rounds=6))
-    assert (tmp_path / "cfg.json").read_text() == "{"
+    assert (tmp_path / "cfg.json").read_text() == held
 
 
 @pytest.mark.models
