@@ -31,9 +31,11 @@ WORTH = 0.05
 KINDRED = 0.1
 """Cosine that a further term must have with those before it: unlike words in one label read as a dump of tokens."""
 OWN_PEAKS = 0.25
-"""Share of strong texts that must peak on a proper name, or on a word that means little alone, for it to be said:
-names of one book say little about other texts.
+"""Share of strong texts that must peak on a name of one book, or on a word that means little alone, for it to be said:
+such a name says little about other texts.
 """
+KNOWN_IN = 3
+"""Sources, of which each has it in more than one text, that make a proper name a word as any other: “Mexico”."""
 PEAKS_ON = 0.5
 """Share of strong texts that peak on one mark for the mark to be part of the label."""
 ALIKE = 1.0
@@ -58,14 +60,17 @@ class Terms:
     """Which term a lower-case word is."""
     plain: np.ndarray
     """bool [terms], words that carry no meaning alone."""
+    doubtful: np.ndarray
+    """bool [terms], these, and names that few sources know."""
     stems: list[frozenset[str]]
     """What must not be said twice."""
 
 
-def read_terms(texts: Sequence[str], ignored: Collection[str] = ()) -> Terms:
+def read_terms(texts: Sequence[str], ignored: Collection[str] = (), sources: Sequence[int] = ()) -> Terms:
     """Terms that at least RARE texts have; pairs are neighbours, neither of which is a stop word.
 
-    ignored: words that carry no meaning in these texts, as stop words do elsewhere.
+    ignored: words that carry no meaning in these texts, as stop words do elsewhere. sources: where each text is from;
+    without it no name is known.
     """
     import Stemmer
     from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
@@ -105,7 +110,18 @@ def read_terms(texts: Sequence[str], ignored: Collection[str] = ()) -> Terms:
     shown = [_surface(surfaces[i]) for i in kept]
     plain = np.asarray([all(w.lower() in empty or len(w) == 1 for w in name.split()) for name in shown], dtype=bool)
     of_words = {word: position[ids[stem]] for word, stem in stem_of.items() if ids.get(stem) in position}
-    return Terms(shown, all_terms[:, kept], of_words, plain, [frozenset(names[i].split()) for i in kept])
+    of_texts, stems = all_terms[:, kept], [frozenset(names[i].split()) for i in kept]
+    name = np.asarray([name != name.lower() for name in shown], dtype=bool)
+    return Terms(shown, of_texts, of_words, plain, plain | (name & ~_known(of_texts, sources)), stems)
+
+
+def _known(of_texts: sparse.csr_array, sources: Sequence[int]) -> np.ndarray:
+    """bool [terms], those that KNOWN_IN sources have in more than one text."""
+    if not sources:
+        return np.zeros(of_texts.shape[1], dtype=bool)
+    names, of = np.unique(sources, return_inverse=True)
+    by_source = sparse.csr_array((np.ones(len(of), np.float32), (of, np.arange(len(of)))), shape=(len(names), len(of)))
+    return np.asarray(((by_source @ of_texts).toarray() > 1).sum(0) >= KNOWN_IN)
 
 
 def _surface(counts: dict[str, int]) -> str:
@@ -124,7 +140,7 @@ def nearest(terms: Terms, vectors: Floats, meaning: Floats) -> Ints:
 
     vectors: unit rows [terms, d]. meaning: unit rows [m, d].
     """
-    clear = np.flatnonzero(~_doubtful(terms))
+    clear = np.flatnonzero(~terms.doubtful)
     wanted, centred = min(CANDIDATES, len(clear)), _centred(vectors)[clear]
     out = np.full((len(meaning), CANDIDATES), -1, np.int32)
     for start in range(0, len(meaning) if wanted else 0, _AT_ONCE):
@@ -156,7 +172,7 @@ def candidates(terms: Terms, drawn: Sides, peaks: Ints, near: Ints) -> tuple[Int
     y, total, prior = counted.data.astype(np.float64), 2 * texts[latent], PRIOR * rate[term]
     odds = np.log((y + prior) / np.maximum(total + PRIOR - y - prior, 0.5)) - np.log(rate[term] / (1 - rate[term]))
     z = odds / np.sqrt(1 / (y + prior) + 1 / (n * rate[term]))
-    usable = (z > 0) & (~_doubtful(terms)[term] | (share_of_peaks >= OWN_PEAKS)) & (y >= 2)
+    usable = (z > 0) & (~terms.doubtful[term] | (share_of_peaks >= OWN_PEAKS)) & (y >= 2)
     latent, term, z, cover = latent[usable], term[usable], z[usable], (y / total)[usable]
     order = np.lexsort((term, -z, latent))
     latent, term, z, cover = latent[order], term[order], z[order], cover[order]
@@ -170,11 +186,6 @@ def candidates(terms: Terms, drawn: Sides, peaks: Ints, near: Ints) -> tuple[Int
     near = np.where((near >= 0) & (said > 0) & ~(near[:, :, None] == out[:, None]).any(2), near, -1)
     share = (said / np.maximum(2 * texts, 1)[:, None]).astype(np.float32)
     return np.hstack([out, near]), np.hstack([scores, np.zeros_like(share)]), np.hstack([coverage, share])
-
-
-def _doubtful(terms: Terms) -> np.ndarray:
-    """bool [terms], words that mean little alone, and names."""
-    return np.asarray(terms.plain | np.asarray([name != name.lower() for name in terms.shown], dtype=bool))
 
 
 def _centred(vectors: Floats) -> Floats:

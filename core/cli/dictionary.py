@@ -51,6 +51,9 @@ def register(commands: Commands) -> None:
     sub.add_argument("--corpus", required=True, metavar="FOLDER", help="the texts it was trained on")
     sub.add_argument("--sae", metavar="FOLDER", help="the SAE's folder (default: the engine's own)")
     sub.add_argument("--tokens", type=_count, default=1_000_000, metavar="N", help="tokens the labels are made from")
+    sub.add_argument(
+        "--trust-tokens", type=_count, default=0, metavar="N", help="held-out tokens they are judged on (default: half)"
+    )
 
     sub = commands.add("measure-sae", _measure, "Measure an SAE again on text that was held out.", bank=False)
     sub.add_argument("--engine", default="minilm")
@@ -126,7 +129,7 @@ def _describe(a: argparse.Namespace) -> Result:
     spec = _spec(a.engine)
     demo = [m.text for reading in demo_readings() for m in reading.memories]
     sae = Path(a.sae) if a.sae else locate(spec.sae)
-    report = drawn(describe(spec, sae, Path(a.corpus), demo, a.tokens))
+    report = drawn(describe(spec, sae, Path(a.corpus), demo, a.tokens, judging=a.trust_tokens))
     return report, [f"{name}: {value}" for name, value in report.items()]
 
 

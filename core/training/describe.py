@@ -43,6 +43,8 @@ WORDS = 12
 NEAREST = 8
 CONTEXTS = (("top", 3), ("75–100 %", 2), ("50–75 %", 2), ("25–50 %", 2), ("0–25 %", 2))
 """How many example texts there are of each part of a latent's activations, by quantile among texts."""
+A_SOURCE = 100
+"""Strata that a source has, one for each length."""
 SHORTEST = 12
 """Tokens: shorter windows say too little to be matched."""
 
@@ -75,17 +77,18 @@ def describe(
     tokens: int,
     seed: int = 0,
     parts: tuple[TokenModel, Dictionary] | None = None,
+    judging: int = 0,
 ) -> Generator[Progress, None, dict[str, Any]]:
     """Write ``latents.parquet`` and ``trust.safetensors`` into the SAE's folder; returns the figures of the labels.
 
     demo: texts that may be shipped; contexts come from them alone. tokens: how many the labels are made from; trust
-    takes half as many. parts: a model and an SAE to read with, for the engine's own.
+    takes ``judging``, or half as many. parts: a model and an SAE to read with, for the engine's own.
     """
     from core.encoding import dictionary
     from core.encoding.dense import DenseEmbedder
 
     keep_freed_memory()
-    judging = tokens // 2
+    judging = judging or tokens // 2
     total = tokens + judging
     yield Progress(0, total, "loading the model")
     model = parts[0] if parts else token_model(spec)
@@ -221,7 +224,7 @@ def _read(
         values_of.append(value)
         words_of.append(word[token])
         texts += [text for text, _ in batch]
-        strata += [s * 100 + int(n) // 8 for (_, s), n in zip(batch, np.diff(indptr), strict=True)]
+        strata += [s * A_SOURCE + int(n) // 8 for (_, s), n in zip(batch, np.diff(indptr), strict=True)]
         n_tokens += int(indptr[-1])
     shape = (len(texts), sae.n_latents)
     where = np.concatenate(rows), np.concatenate(columns)
@@ -248,7 +251,7 @@ def _name(
     model: TokenModel, dense: DenseEmbedder | None, made: Windows, drawn: Sides, directions: Floats
 ) -> tuple[list[str], Floats]:
     """(labels, their AUROC on the texts that made them)."""
-    terms = naming.read_terms(made.texts, NAMES)
+    terms = naming.read_terms(made.texts, NAMES, [stratum // A_SOURCE for stratum in made.strata])
     term_of = np.asarray([-1] + [terms.of_words.get(word, -1) for word in made.words], np.int32)
     row, column = np.nonzero(drawn.positive >= 0)
     peaks = np.full(drawn.positive.shape, -1, np.int32)

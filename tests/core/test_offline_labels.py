@@ -115,6 +115,15 @@ def test_names_dealt_to_speakers_carry_no_meaning() -> None:
     assert naming.read_terms(texts, {"Ana", "Bo"}).plain.sum() > naming.read_terms(texts).plain.sum()
 
 
+def test_a_name_is_a_word_where_three_sources_know_it() -> None:
+    """“Hobbs” is of one book; “Mexico” is everywhere, and one slip of a second source makes nobody known."""
+    texts = [*["off to Mexico", "Mexico again"] * 3, *["Hobbs"] * 5, "a Hobbs", "that Hobbs"]
+    terms = naming.read_terms(texts, sources=[0, 0, 1, 1, 2, 2, *[0] * 5, 1, 2])
+    named = dict(zip(terms.shown, terms.doubtful.tolist(), strict=True))
+    assert named == {"Mexico": False, "Hobbs": True}
+    assert naming.read_terms(texts).doubtful.all()
+
+
 @pytest.mark.parametrize(
     ("label", "peaks", "expected"),
     [
