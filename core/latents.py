@@ -279,8 +279,8 @@ class Latents:
 
         search: words that the label or the latent's own words contain, or a latent's number. text: only latents that
         this text fires, ``fires`` being their strongest activation (encodes the text). sort: one of SORTS. live: only
-        those that a memory of this bank fires. Latents that are called what is searched stand first. The number of
-        rows found is in the schema's metadata (``found``).
+        those that a memory of this bank fires. Latents that are called what is searched stand first, and of equal ones
+        those that are trusted more. The number of rows found is in the schema's metadata (``found``).
         """
         if sort not in SORTS:
             raise CoreError(f"Latents are sorted by {', '.join(SORTS)}; not by “{sort}”.")
@@ -320,8 +320,10 @@ class Latents:
         }
         (rows,) = np.nonzero(keep)
         by = columns[sort][rows].astype(np.float64)
-        order = np.lexsort((rows, np.where(np.isnan(by), np.inf, -by if descending else by), ~called[rows]))[:limit]
-        chosen = rows[order]
+        if sort == "trust_here":  # as it is read, and elsewhere where this bank is too small to tell
+            by = np.where(np.isnan(by), there[rows] - 1, np.round(by, 2))
+        by = np.where(np.isnan(by), np.inf, -by if descending else by)
+        chosen = rows[np.lexsort((rows, -np.nan_to_num(there[rows]), by, ~called[rows]))[:limit]]
         table = pa.table({name: pa.array(values[chosen]) for name, values in columns.items()})
         return table.replace_schema_metadata({"found": str(len(rows)), "latents": str(n)})
 

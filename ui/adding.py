@@ -9,7 +9,7 @@ import numpy as np
 import streamlit as st
 
 from core import Codes, MemoryBank
-from ui import banks, components, composer, labels, link, parts, tray
+from ui import banks, components, composer, link, parts, tray
 
 SOURCES = {"label": "by label", "memory": "from a memory", "text": "from a text", "bookmarks": "bookmarks"}
 OFFERED = 16
@@ -37,9 +37,10 @@ def by_label(bank: MemoryBank) -> None:
     if not len(table):
         st.write("No latent that fires in this bank is called so, or fires on it.")
         return
+    counted = dict(zip(table["latent"].to_pylist(), table["memories"].to_pylist(), strict=True))
+    names = banks.labels(bank, counted)
     offered = [
-        components.chip(row["latent"], "", None, row["label"]) | {"value": f"{row['memories']:,}"}
-        for row in table.to_pylist()
+        components.chip(latent, "", None, names.get(latent)) | {"value": f"{n:,}"} for latent, n in counted.items()
     ]
     more = int((table.schema.metadata or {}).get(b"found", 0)) - len(table)
     _offer(offered, f"and {more:,} more; the number counts memories" if more > 0 else "the number counts memories")
@@ -87,7 +88,7 @@ def by_bookmark(bank: MemoryBank) -> None:
         st.button("Open Latents", icon=":material/grain:", on_click=link.go, args=("latents",))
         return
     names = banks.labels(bank, marked)
-    _offer([components.chip(latent, note, None, labels.text(latent, names)) for latent, note in marked.items()], "")
+    _offer([components.chip(latent, note, None, names.get(latent)) for latent, note in marked.items()], "")
 
 
 def strongest(codes: Codes) -> np.ndarray:
@@ -100,7 +101,7 @@ def chips(bank: MemoryBank, codes: Codes, text: str, places: np.ndarray) -> list
     for i in places:
         latent, start, end = int(codes.latents[i]), codes.token_start[codes.peak[i]], codes.token_end[codes.peak[i]]
         word = text[int(start) : int(end)]
-        found.append(components.chip(latent, word, float(codes.max[i]), labels.text(latent, names)))
+        found.append(components.chip(latent, word, float(codes.max[i]), names.get(latent)))
     return found
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import streamlit as st
 
 from core import CRITERIA, FUSIONS, WEIGHTINGS, Hits, MemoryBank, Query
-from ui import banks, components, labels, link, parts, tray
+from ui import banks, components, link, parts, tray
 
 CHIPS = 10
 WEIGHTING_HELP = {
@@ -142,7 +142,7 @@ def fired(bank: MemoryBank, hits: Hits, latent: int | None, choose: Callable[[in
     names = banks.labels(bank, codes.latents[strongest])
     for i in strongest:
         fires, start, end = int(codes.latents[i]), codes.token_start[codes.peak[i]], codes.token_end[codes.peak[i]]
-        chip = components.chip(fires, text[int(start) : int(end)], float(codes.max[i]), labels.text(fires, names))
+        chip = components.chip(fires, text[int(start) : int(end)], float(codes.max[i]), names.get(fires))
         chips.append(chip | {"off": fires in hits.query.muted})
     more = f"and {n - len(chips):,} more latents" if n > len(chips) else ""
     fit = f"best fit {parts.percent(hits.fit)}" if np.isfinite(hits.fit) and n else ""

@@ -266,7 +266,7 @@ def axes(bank: MemoryBank, found: MemoryMap) -> None:
     names = banks.labels(bank, [latent for pair in sides for side in pair for latent in side])
     for axis, (ends, arrows) in enumerate(zip(sides, ARROWS, strict=False)):
         chips = [
-            components.chip(latent, "", None, labels.text(latent, names)) | {"sign": arrow, "minus": arrow == arrows[1]}
+            components.chip(latent, "", None, names.get(latent)) | {"sign": arrow, "minus": arrow == arrows[1]}
             for latents, arrow in zip(ends, arrows, strict=True)
             for latent in latents
         ]

@@ -9,7 +9,7 @@ import numpy as np
 import streamlit as st
 
 from core import MemoryBank, MemoryMap
-from ui import atlas, banks, components, contrasts, labels, link, map_data, parts, strip
+from ui import atlas, banks, components, contrasts, link, map_data, parts, strip
 from ui.atlas_form import Asked, clear
 from ui.frame import Body, entries
 
@@ -59,7 +59,7 @@ def memory(bank: MemoryBank, only: str | None = None) -> None:
         st.text(found.text)
         strongest = strip.strongest(codes, found.text)[:CHIPS]
         names = banks.labels(bank, (latent for latent, *_ in strongest))
-        chips = [components.chip(i, word, value, labels.text(i, names)) for i, value, word in strongest]
+        chips = [components.chip(i, word, value, names.get(i)) for i, value, word in strongest]
         data = {"before": "fires", "chips": chips, "after": "", "latent": st.session_state.get("latent")}
         components.draw("chips", "atlas_memory_chips", data, latent=choose_latent)
 

@@ -13,7 +13,8 @@ from typing import Any
 
 import streamlit as st
 
-from ui import parts
+from core.types import Label
+from ui import labels, parts
 
 WEB = Path(__file__).parent / "web"
 Click = Callable[[Any], None]
@@ -47,10 +48,20 @@ def draw(name: str, key: str, data: dict[str, Any], **clicks: Click) -> None:
     _RENDERERS[name](key=key, data=data, **callbacks)
 
 
-def chip(latent: int, word: str, value: float | None, label: str = "") -> dict[str, Any]:
-    """One latent as a chip: its label, or without one the token it peaked at; its number and its value."""
+def chip(latent: int, word: str, value: float | None, label: Label | None = None) -> dict[str, Any]:
+    """One latent as a chip: its label and how far to trust it, or without one the token it peaked at; its number and
+    its value."""
     said = "" if value is None else parts.number(value)
     at = f" at “{word}”" if word else ""
-    named = f"Latent {latent}{f' “{label}”' if label else ''}"
-    aria = f"{named}, {said}{at}" if said else f"{named}{at}"
-    return {"latent": latent, "name": str(latent), "label": label, "word": word, "value": said, "aria": aria}
+    text = label.text if label else ""
+    named = f"Latent {latent}{f' “{text}”' if text else ''}"
+    return {
+        "latent": latent,
+        "name": str(latent),
+        "label": text,
+        "word": word,
+        "value": said,
+        "aria": f"{named}, {said}{at}" if said else f"{named}{at}",
+        "trust": labels.trust_words(label) if label else "",
+        "doubtful": labels.doubtful(label),
+    }

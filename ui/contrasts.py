@@ -36,7 +36,7 @@ def draw(
 
     names = banks.labels(bank, (int(found.latents[i]) for i in shown))
     dark = st.context.theme.type == "dark"
-    said = {i: label.text for i, label in names.items()}
+    said = {i: labels.marked(label) for i, label in names.items()}
     figure = charts_contrast.forest(found, shown, said, sides, latent, dark, source)
     st.plotly_chart(
         figure, key=key, on_select=on_select, selection_mode="points", config=pictures.config("contrast"),

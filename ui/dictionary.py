@@ -44,7 +44,7 @@ def text_changed() -> None:
     if given:
         st.session_state.update(latents_sort="fires", latents_up=False)
     elif sort == "fires":
-        st.session_state["latents_sort"] = "max"
+        st.session_state["latents_sort"] = link.FIRST_SORT
 
 
 def clear() -> None:
@@ -84,7 +84,7 @@ def asked() -> dict[str, Any]:
     return {
         "search": state["latents_find"].strip(),
         "text": text,
-        "sort": "max" if sort == "fires" and not text else sort,
+        "sort": link.FIRST_SORT if sort == "fires" and not text else sort,
         "descending": not state["latents_up"],
         "live": bool(state["latents_live"]),
         "min_trust": float(state["latents_trust"]),

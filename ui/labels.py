@@ -10,6 +10,8 @@ from ui import parts
 
 HARDLY_BETTER = 0.6
 """Trust below this is called hardly better than chance."""
+DOUBT = " ?"
+"""Behind the label of such a latent; chips draw it themselves."""
 SOURCES = {
     "yours": "your own label",
     "llm": "label written by a language model",
@@ -43,6 +45,16 @@ def trust(label: Label | None) -> float:
     return label.trust if isnan(label.trust_here) else label.trust_here
 
 
+def doubtful(label: Label | None) -> bool:
+    """Whether there is a label, and what was measured of it says that it hardly tells its texts from others."""
+    return label is not None and bool(label.text) and trust(label) < HARDLY_BETTER
+
+
+def marked(label: Label | None) -> str:
+    """The label where there is no room for its trust: one that is hardly better than chance is asked, not said."""
+    return "" if label is None else f"{label.text}{DOUBT if doubtful(label) else ''}"
+
+
 def trust_short(label: Label | None) -> str:
     """.84, or nothing"""
     value = trust(label)
@@ -61,8 +73,7 @@ def trust_words(label: Label) -> str:
         found.append(f"{_two(label.trust)} on texts that had no part in the label")
     if not found:
         return "trust not measured"
-    value = trust(label)
-    verdict = "; hardly better than chance" if value < HARDLY_BETTER else ""
+    verdict = "; hardly better than chance" if doubtful(label) else ""
     elsewhere = "" if not isnan(label.trust_here) else "; not measured in this bank"
     return f"trust {', '.join(found)}{elsewhere}{verdict}"
 

@@ -143,7 +143,7 @@ def relatives(
     names = banks.labels(bank, (latent for latent, _, _ in found))
     chips = []
     for latent, value, said in found:
-        chip = components.chip(latent, "", value, labels.text(latent, names))
+        chip = components.chip(latent, "", value, names.get(latent))
         chips.append(chip | {"aria": f"{chip['aria']}: {said}"})
     components.draw("chips", key, {"before": "", "chips": chips, "after": "", "latent": None}, latent=choose)
 

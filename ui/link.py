@@ -245,6 +245,8 @@ SORTS = {
     "density": "density",
     "latent": "number",
 }
+FIRST_SORT = "trust_here"
+"""A newcomer meets latents whose names hold in this bank."""
 PAIR = (
     "I've been having trouble with the battery life on my phone lately. Any tips?",
     "I'm looking for some advice on the best way to organize my tech accessories, like my new portable power bank "
@@ -377,7 +379,7 @@ PAGES: dict[str, tuple[Field, ...]] = {
         LATENT,
         Field("latents_find", _text, lambda: ""),
         Field("latents_text", _text, lambda: ""),
-        Field("latents_sort", _one_of("order", lambda: SORTS), lambda: "max"),
+        Field("latents_sort", _one_of("order", lambda: SORTS), lambda: FIRST_SORT),
         Field("latents_up", _switch("ascending"), lambda: False),
         Field("latents_live", _switch("live"), lambda: False),
         Field("latents_trust", _share("trust"), lambda: 0.0),

@@ -91,9 +91,7 @@ def own(
     first = found[:OWN]
     names = banks.labels(bank, (one.latent for one in first))
     chips = [
-        components.chip(
-            one.latent, one.token_a.text or one.token_b.text, max(one.a, one.b), labels.text(one.latent, names)
-        )
+        components.chip(one.latent, one.token_a.text or one.token_b.text, max(one.a, one.b), names.get(one.latent))
         for one in first
     ]
     more = len(found) - len(first)

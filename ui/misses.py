@@ -194,7 +194,7 @@ def why(
         if points:
             choose_latent(int(points[0]["customdata"][0]))
 
-    figure = charts_evaluation.confusion(found, shown, {i: label.text for i, label in names.items()}, latent)
+    figure = charts_evaluation.confusion(found, shown, {i: labels.marked(label) for i, label in names.items()}, latent)
     st.plotly_chart(figure, key=key, on_select=on_select, selection_mode="points", config={"displayModeBar": False},
                     alt=summary(found))  # fmt: skip
     with st.container(horizontal=True, vertical_alignment="center"):

@@ -282,7 +282,7 @@ def latents(bank: MemoryBank, two: OverlapPair, latent: int | None, choose: Call
     for key, name, only in (("overlap_only_a", two.a, two.only_a), ("overlap_only_b", two.b, two.only_b)):
         st.subheader(f"Only {parts.plain(parts.short(name, 40))}: {len(only):,} latents", anchor=False)
         chips = [
-            components.chip(x.latent, (x.token_a.text or x.token_b.text), max(x.a, x.b), labels.text(x.latent, names))
+            components.chip(x.latent, (x.token_a.text or x.token_b.text), max(x.a, x.b), names.get(x.latent))
             for x in only[:CHIPS]
         ]
         shown_chips = {"before": "", "chips": chips, "after": _rest(len(only)), "latent": latent}
@@ -356,14 +356,14 @@ def core_and_unique(bank: MemoryBank, found: Overlap, latent: int | None, choose
     left, right = st.columns(2, gap="medium")
     with left:
         st.subheader(f"Core: {len(core):,} latents in all {len(found):,} {many}", anchor=False)
-        chips = [components.chip(int(x), "", None, labels.text(int(x), names)) for x in core[:CHIPS]]
+        chips = [components.chip(int(x), "", None, names.get(int(x))) for x in core[:CHIPS]]
         after = _rest(len(core))
         components.draw("chips", "overlap_core", {"before": "", "chips": chips, "after": after, "latent": latent},
                         latent=choose)  # fmt: skip
     with right:
         st.subheader(f"Unique: {len(unique):,} latents in one alone", anchor=False)
         chips = [
-            components.chip(int(x), "", None, labels.text(int(x), names))
+            components.chip(int(x), "", None, names.get(int(x)))
             | {"value": parts.short(found.names[i], 22)}
             for x, i in zip(unique[:CHIPS], owner[:CHIPS], strict=True)
         ]  # fmt: skip

@@ -45,7 +45,7 @@ def _token(tokens: TokenValues, i: int, tint: float, names: labels.Names) -> dic
     error = "" if tokens.error is None else f"left out by the dictionary: {parts.percent(float(tokens.error[i]))}"
     return {
         "tint": round(tint, 3),
-        "latents": [(str(i), parts.number(value), labels.text(i, names)) for i, value in found[:AT_A_TOKEN]],
+        "latents": [(str(i), parts.number(value), labels.marked(names.get(i))) for i, value in found[:AT_A_TOKEN]],
         "more": more_words,
         "error": error,
         "said": ", ".join(f"{labels.said(i, names)} {parts.number(value)}" for i, value in found[:3]) or more_words,
@@ -67,7 +67,7 @@ def at_token(
     found = tokens.at(token)
     word = tokens.word(token)
     names = banks.labels(bank, (name for name, _ in found[:CHIPS]))
-    chips = [components.chip(name, "", value, labels.text(name, names)) for name, value in found[:CHIPS]]
+    chips = [components.chip(name, "", value, names.get(name)) for name, value in found[:CHIPS]]
     verb = "fires" if tokens.complete else "peaks"
     before = f"at “{word}”" if found else f"at “{word}” no latent {verb}"
     data = {"before": before, "chips": chips, "after": "", "latent": latent}
@@ -101,7 +101,7 @@ def bars(
             choose(-1 if clicked == latent else clicked)
 
     latents, values, words = zip(*shown, strict=True)
-    named = {name: label.text for name, label in banks.labels(bank, latents).items()}
+    named = {name: labels.marked(label) for name, label in banks.labels(bank, latents).items()}
     figure = charts.latent_bars(latents, values, words, latent, named)
     st.plotly_chart(figure, key=key, on_select=on_select, selection_mode="points", config={"displayModeBar": False})
 

@@ -120,7 +120,7 @@ def figure(
         f"{stamp['fingerprint'][:8]}",
         st.context.theme.type == "dark", revision="timeline",
     )  # fmt: skip
-    names = {i: one.text for i, one in banks.labels(bank, found.latents.tolist()).items()}
+    names = {i: labels.marked(one) for i, one in banks.labels(bank, found.latents.tolist()).items()}
     texts = bank.index().texts
     rows = [bank.index().row(i) for i in found.ids]
     words = [texts[row] if row is not None else "" for row in rows]

@@ -112,7 +112,7 @@ def chips(bank: MemoryBank, text: str = "") -> list[dict[str, Any]]:
     found = []
     for latent, weight in terms():
         sign = signed(weight)
-        chip = components.chip(latent, "", None, labels.text(latent, names))
+        chip = components.chip(latent, "", None, names.get(latent))
         aria = f"{sign} {labels.said(latent, names)}: take it out"
         off = {"off": True} if not weight else {}
         found.append(
@@ -124,7 +124,7 @@ def chips(bank: MemoryBank, text: str = "") -> list[dict[str, Any]]:
 def muted_chips(names: labels.Names) -> list[dict[str, Any]]:
     found = []
     for latent in muted():
-        chip = components.chip(latent, "", None, labels.text(latent, names))
+        chip = components.chip(latent, "", None, names.get(latent))
         aria = f"muted {labels.said(latent, names)}: let it count again"
         found.append(chip | {"key": f"mute {latent}", "sign": "muted", "off": True, "drop": True, "aria": aria})
     return found

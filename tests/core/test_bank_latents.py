@@ -121,6 +121,14 @@ def test_filters_and_orders(bank: MemoryBank) -> None:
         bank.latents.table(sort="mood")
 
 
+def test_trust_here_goes_before_trust_elsewhere(bank: MemoryBank) -> None:
+    """Of latents that this bank is too small to judge, those trusted elsewhere come first, then all others."""
+    first = [HOUSE, LAKE] if HOUSE < LAKE else [LAKE, HOUSE]
+    assert column(bank.latents.table(sort="trust_here", limit=2), "latent") == first
+    bank.latents.rename(HOUSE, "kitchen")
+    assert column(bank.latents.table(sort="trust_here", limit=1), "latent") == [LAKE]
+
+
 def test_a_dictionary_that_nobody_described(tmp_path: Path) -> None:
     bank = MemoryBank.open(tmp_path / "plain.duckdb", FakeEncoder())
     finish(bank.add(Reading([Memory("m", "the lake")], [], [])))

@@ -12,7 +12,7 @@ import streamlit as st
 from core import Health, MemoryBank
 from core.types import Context, Label, LatentInfo
 from tests.fakes import latent_of
-from ui import charts, dictionary, health, labels, link, passages, tray
+from ui import charts, components, dictionary, health, labels, link, passages, tray
 
 Make = Callable[..., MemoryBank]
 
@@ -56,6 +56,24 @@ def test_the_bank_in_words() -> None:
     assert "no encoded memory" in labels.bank_words(info(nan), 0)
     assert labels.bank_words(info(nan), 9) == "No memory of this bank fires it."
     assert labels.bank_words(info(nan, 1, 0.5), 2) == "1 of 2 memories fires it here (50\u202f%)."
+
+
+@pytest.mark.parametrize(
+    ("label", "doubtful", "marked"),
+    [
+        (Label(7, "branch", trust=0.59), True, "branch ?"),
+        (Label(7, "branch", trust=0.6), False, "branch"),
+        (Label(7, "branch", trust=0.9, trust_here=0.4), True, "branch ?"),
+        (Label(7, "branch"), False, "branch"),
+        (Label(7, trust=0.1), False, ""),
+        (None, False, ""),
+    ],
+)
+def test_a_label_hardly_better_than_chance_is_asked(label: Label | None, doubtful: bool, marked: str) -> None:
+    chip = components.chip(7, "battery", 2.5, label)
+    assert (chip["doubtful"], labels.marked(label)) == (doubtful, marked)
+    assert chip["trust"] == (labels.trust_words(label) if label else "")
+    assert chip["aria"] == ("Latent 7 “branch”, 2.50 at “battery”" if marked else "Latent 7, 2.50 at “battery”")
 
 
 def test_names_fall_back_to_numbers() -> None:
