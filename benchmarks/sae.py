@@ -346,7 +346,7 @@ def main() -> None:
             out["tokens_per_second"] = round(train(row, states, folder))
         sae: Any = dictionaries.load(folder, best_dtype("cpu"))
         if row.get("encoder") == "matching_pursuit":
-            sae = dictionaries.matching_pursuit(sae, sae.k)
+            sae = dictionaries.matching_pursuit(sae, int(row.get("k", sae.k)))
         elif isinstance(sae, dictionaries.PlainDictionary):
             sae.rounds, sae.candidates = row.get("rounds", sae.rounds), row.get("candidates", sae.candidates)
         if "sample" in row:

@@ -318,10 +318,19 @@ def encoded_by(encoder: str, dictionary: Dictionary, engine: str) -> Dictionary:
     return matching_pursuit(dictionary, dictionary.k)
 
 
-def matching_pursuit(dictionary: PlainDictionary, k: int) -> LensDictionary:
-    """The same directions with sae-lens' matching-pursuit encoder: k rounds, each taking the latent that explains
-    most of what is left. Slower by about a factor of k; its own codes, never compared with the trained encoder's.
+def matching_pursuit(dictionary: PlainDictionary, k: int) -> Dictionary:
+    """The same directions with a matching-pursuit encoder: k rounds, each taking the latent that explains most of what
+    is left. Its own codes, never compared with the trained encoder's. Too many latents for their Gram matrix go
+    through sae-lens' encoder, which is slower by about a factor of k.
     """
+    from core.encoding.pursuit import MOST_LATENTS, Pursuit
+
+    if dictionary.n_latents <= MOST_LATENTS:
+        return Pursuit(dictionary.decoder, dictionary.decoder_bias, k, dictionary.mean, dictionary.trained)
+    return _lens_pursuit(dictionary, k)
+
+
+def _lens_pursuit(dictionary: PlainDictionary, k: int) -> LensDictionary:
     from sae_lens.saes.matching_pursuit_sae import MatchingPursuitSAE, MatchingPursuitSAEConfig
 
     config = MatchingPursuitSAEConfig(

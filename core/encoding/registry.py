@@ -116,9 +116,11 @@ def check(spec: EngineSpec) -> list[Finding]:
 def estimate_bytes(spec: EngineSpec) -> int:
     """Memory that an engine takes: the layers up to its hook, the SAE, the dense embedder. 0 where nobody can tell yet.
 
-    States in 16 bits on a GPU and on a CPU that is fast at it, else in 32; the SAE's decoder always in 32.
+    States in 16 bits on a GPU and on a CPU that is fast at it, else in 32; the SAE's decoder always in 32; for matching
+    pursuit also the latents' cosines.
     """
     from core.encoding.model import best_device, best_dtype
+    from core.encoding.pursuit import pursuit_bytes
 
     width = best_dtype(best_device()).itemsize
     try:
@@ -128,7 +130,8 @@ def estimate_bytes(spec: EngineSpec) -> int:
         dense = sum(f.stat().st_size for place in places - {"pooled"} for f in weight_files(locate(place)))
     except EngineMissing:
         return spec.download
-    return model + d_in * d_sae * (width + 4) + dense
+    cosines = pursuit_bytes(d_sae) if spec.encoder == "matching_pursuit" else 0
+    return model + d_in * d_sae * (width + 4) + dense + cosines
 
 
 def trial(spec: EngineSpec, text: str = TRIAL) -> Trial:

@@ -153,6 +153,29 @@ def test_the_first_code_is_that_of_sae_lens_and_its_rounds_leave_less_out(minilm
     assert len(corrected.row) == pytest.approx(len(found.row), rel=0.01)
 
 
+def test_matching_pursuit_finds_what_sae_lens_finds(minilm: Engine) -> None:
+    """Cosines in 16 bits turn a near tie of two latents here and there, and explain as much."""
+    import torch
+
+    from core.encoding import dictionary
+    from core.encoding.model import TokenModel
+
+    spec = minilm.spec
+    model, plain = (
+        TokenModel(locate(spec.model), spec.hook, spec.window, True, torch.float32),
+        dictionary.load(locate(spec.sae)),
+    )
+    assert isinstance(plain, dictionary.PlainDictionary)
+    states = torch.cat([batch.states for batch in model.states(model.tokenize(TEXTS[:12]))])
+    mine, theirs = dictionary.matching_pursuit(plain, 40), dictionary._lens_pursuit(plain, 40)
+    found, expected = mine.encode(states), theirs.encode(states)
+    pairs = set(zip(found.row.tolist(), found.latent.tolist(), strict=True))
+    wanted = set(zip(expected.row.tolist(), expected.latent.tolist(), strict=True))
+    assert len(pairs & wanted) > 0.95 * len(wanted)
+    left = [(states - d.decode(code, len(states))).square().sum() for d, code in ((mine, found), (theirs, expected))]
+    assert float(left[0]) == pytest.approx(float(left[1]), rel=0.01)
+
+
 def test_special_tokens_never_become_latents(minilm: Engine, together: Codes) -> None:
     from transformers import AutoTokenizer
 

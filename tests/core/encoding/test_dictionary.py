@@ -128,6 +128,44 @@ def test_rounds_of_correction_are_normalised_iterative_hard_thresholding(
         assert not torch.equal(dense > 0, sae.encode(x) > 0)
 
 
+@pytest.mark.parametrize("k", [1, 7])
+def test_matching_pursuit_is_that_of_sae_lens(saved: Callable[..., Any], tmp_path: Path, k: int) -> None:
+    """Some latents are taken twice; nothing is taken from a state at the bias, nor where nothing is left."""
+    import torch
+
+    from core.encoding.dictionary import _lens_pursuit, load, matching_pursuit
+    from core.encoding.pursuit import Pursuit
+
+    sae = saved("topk", k=5)
+    x = torch.cat([states(), sae.b_dec.detach()[None]])
+    plain = load(tmp_path / "sae")
+    mine, theirs = matching_pursuit(plain, k), _lens_pursuit(plain, k)
+    assert isinstance(mine, Pursuit)
+    found, expected = mine.encode(x), theirs.encode(x)
+    dense, wanted = torch.zeros(2, len(x), M)
+    dense[found.row, found.latent], wanted[expected.row, expected.latent] = found.value, expected.value
+    assert (dense > 0).sum(1).max() <= k
+    assert not dense[-1].any()
+    assert k == 1 or (dense[:-1] > 0).sum(1).min() < k
+    torch.testing.assert_close(dense[:-1], wanted[:-1], atol=5e-3, rtol=5e-3)
+    torch.testing.assert_close(mine.decode(found, len(x)), theirs.decode(expected, len(x)), atol=5e-3, rtol=5e-3)
+    spent = matching_pursuit(plain, 500)
+    torch.testing.assert_close(spent.decode(spent.encode(x), len(x)), x, atol=2e-2, rtol=2e-2)
+
+
+def test_a_dictionary_too_wide_for_its_cosines_goes_through_sae_lens(
+    saved: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from core.encoding import dictionary, pursuit
+
+    saved("topk", k=5)
+    plain = dictionary.load(tmp_path / "sae")
+    assert pursuit.pursuit_bytes(M) == 2 * M * M
+    monkeypatch.setattr(pursuit, "MOST_LATENTS", M - 1)
+    assert isinstance(dictionary.matching_pursuit(plain, 5), dictionary.LensDictionary)
+    assert pursuit.pursuit_bytes(M) == 0
+
+
 @pytest.mark.parametrize("rounds", [-1, 10**9, "many", 1.5])
 def test_rounds_that_are_no_number_of_rounds(saved: Callable[..., Any], tmp_path: Path, rounds: Any) -> None:
     from core.encoding.dictionary import load

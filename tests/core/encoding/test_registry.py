@@ -258,5 +258,7 @@ def test_the_memory_it_takes(cache: Path) -> None:
     width = best_dtype(best_device()).itemsize
     mine = registry.make("mine", "me/mine", "hub:me/sae", "minilm", layer=0)
     dense = 90_864_192
+    pursued = replace(mine, encoder="matching_pursuit")
+    assert registry.estimate_bytes(pursued) - registry.estimate_bytes(mine) == 2 * 64**2
     assert registry.estimate_bytes(replace(mine, dense="pooled")) == (3200 + 2 * 1024) * width + 32 * 64 * (width + 4)
     assert abs(registry.estimate_bytes(mine) - ((3200 + 1024) * width + 32 * 64 * (width + 4) + dense)) < 2e6
