@@ -85,7 +85,7 @@ def test_duckdb_lives_in_the_store() -> None:
 
 
 def test_torch_is_imported_lazily_and_only_for_encoding_and_training() -> None:
-    encoders = {f"core.encoding.{name}" for name in ("model", "dictionary", "dense")}
+    encoders = {f"core.encoding.{name}" for name in ("model", "dictionary", "pursuit", "dense")}
     trainers = {f"core.training.{name}" for name in ("assess", "narrative", "resume", "sparse_step")}
     heavy_modules = encoders | trainers
     files = [

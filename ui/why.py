@@ -70,6 +70,7 @@ def named(latent: int, names: labels.Names) -> dict[str, Any]:
         "latent": latent,
         "name": str(latent),
         "label": labels.text(latent, names),
+        "doubtful": labels.doubtful(names.get(latent)),
         "trust": labels.trust_short(label),
         "trust_words": "" if label is None else f"{labels.SOURCES.get(label.source, '')}: {labels.trust_words(label)}",
     }

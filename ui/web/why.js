@@ -36,7 +36,7 @@ export default function ({ parentElement, data, setTriggerValue }) {
         type: "button", "data-at": `latent ${row.latent}`, "aria-pressed": String(row === chosen),
         "aria-label": `Latent ${row.latent}${row.label ? ` “${row.label}”` : ""}, ${row.percent}: tint its tokens`,
         onclick: () => setTriggerValue("latent", row === chosen ? -1 : row.latent),
-      }, ...(row.label ? [row.label, el("span", { class: "small quiet" }, ` ${row.name}`)] : [row.name]))),
+      }, ...(row.label ? [row.label, row.doubtful ? el("span", { class: "doubt" }, " ?") : "", el("span", { class: "small quiet" }, ` ${row.name}`)] : [row.name]))),
       el("td", { class: "bar" }, el("i", { style: `width:${row.width}%`, class: row.minus ? "less" : null }), el("span", {}, row.percent)),
       el("td", { class: "number" }, row.value),
       el("td", { class: "pair" }, el("span", {}, row.from), el("span", { class: "quiet" }, " → "), el("span", {}, row.to),
