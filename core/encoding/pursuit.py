@@ -114,19 +114,20 @@ def _pursue(products: Any, least: Any, cosines: Any, latent: Any, value: Any) ->
             for b in range(1, blocks):
                 if largest[b] > largest[best]:
                     best = b
-            top = largest[best]
-            if top <= least[t]:
-                break
             i = best * BLOCK
-            while left[i] != top:
-                i += 1
+            for j in range(best * BLOCK, min(best * BLOCK + BLOCK, m)):
+                if left[j] > left[i]:
+                    i = j
+            taken = left[i]
+            if taken <= least[t]:
+                break
             place = 0
             while place < count and latent[t, place] != i:
                 place += 1
             latent[t, place] = i
-            value[t, place] += top
+            value[t, place] += taken
             count = max(count, place + 1)
-            share = top / np.float32(UNITY)
+            share = taken / np.float32(UNITY)
             row = cosines[i]
             for b in range(blocks):
                 top = np.float32(0)
