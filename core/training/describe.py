@@ -107,7 +107,7 @@ def describe(
     vectors = embed(model, dense, names)
     believed = trust(vectors, held.vectors, judged)
     named = np.asarray([bool(name) for name in names])
-    believed = np.where(named, believed, np.nan).astype(np.float32)
+    believed = np.where(named & (judged.count >= ENOUGH), believed, np.nan).astype(np.float32)
     examples = yield from _read(*reader, iter([(text, 0) for text in demo]), 10**9, total, total, "for examples")
     columns = {
         "label": names,

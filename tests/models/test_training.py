@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from core import Engine
+from core.analysis.trust import ENOUGH
 from core.encoding import catalogue
 from core.errors import CoreError
 from core.progress import finish
@@ -311,6 +312,8 @@ def test_a_trained_sae_is_described(minilm: Engine, corpus: Path, small: Path) -
     assert report["n_latents"] > 30
     assert report["mean_auroc"] > 0.65 > 0.6 > report["shuffled_auroc"] > 0.4
     found = catalogue.read(small)
+    believed, on = found.column("trust", 256), found.column("trust_n", 256)
+    assert (np.isnan(believed) | (on >= ENOUGH)).all()  # a few windows a side would say .00 or 1.00
     labels = found.column("label", 256).tolist()
     said = {
         word for label in labels for word in label.lower().replace("/", " ").replace("“", "").replace("”", "").split()
