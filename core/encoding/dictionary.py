@@ -99,6 +99,16 @@ class Dictionary(Protocol):
         ...
 
 
+def summed(activations: Activations, decoder: Tensor, n_rows: int) -> Tensor:
+    """float32 [n_rows, d_in]: the decoder's rows [m, d_in] that fire, each times its activation."""
+    counts = torch.bincount(activations.row, minlength=n_rows)
+    offsets = torch.cat([counts.new_zeros(1), counts.cumsum(0)])[:n_rows]
+    found: Tensor = embedding_bag(
+        activations.latent, decoder, offsets, mode="sum", per_sample_weights=activations.value
+    )
+    return found
+
+
 class PlainDictionary:
     """A ReLU, TopK, JumpReLU or gated SAE as arrays: no sae-lens needed, and the product in bf16 where that is fast.
 
@@ -242,12 +252,7 @@ class PlainDictionary:
         return corrected
 
     def decode(self, activations: Activations, n_rows: int) -> Tensor:
-        counts = torch.bincount(activations.row, minlength=n_rows)
-        offsets = torch.cat([counts.new_zeros(1), counts.cumsum(0)[:-1]])
-        reconstructed: Tensor = embedding_bag(
-            activations.latent, self._decoder, offsets, mode="sum", per_sample_weights=activations.value
-        )
-        reconstructed = reconstructed + self._decoder_bias
+        reconstructed = summed(activations, self._decoder, n_rows) + self._decoder_bias
         if activations.scale is not None:
             reconstructed = reconstructed * activations.scale
         return reconstructed if activations.shift is None else reconstructed + activations.shift

@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import embedding_bag, normalize
+from torch.nn.functional import normalize
 
-from core.encoding.dictionary import Activations, Trained
+from core.encoding.dictionary import Activations, Trained, summed
 
 MOST_LATENTS = 24_576
 """G takes two bytes a pair of latents: 1.2 GB for so many, 0.5 GB for the default dictionary."""
@@ -67,12 +67,7 @@ class Pursuit:
         )
 
     def decode(self, activations: Activations, n_rows: int) -> Tensor:
-        counts = torch.bincount(activations.row, minlength=n_rows)
-        offsets = torch.cat([counts.new_zeros(1), counts.cumsum(0)[:-1]])
-        reconstructed: Tensor = embedding_bag(
-            activations.latent, self.decoder, offsets, mode="sum", per_sample_weights=activations.value
-        )
-        return reconstructed + self._bias
+        return summed(activations, self.decoder, n_rows) + self._bias
 
     def _encode(self, states: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         centred = states.float().cpu() - self._bias

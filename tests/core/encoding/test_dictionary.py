@@ -149,6 +149,8 @@ def test_matching_pursuit_is_that_of_sae_lens(saved: Callable[..., Any], tmp_pat
     assert k == 1 or (dense[:-1] > 0).sum(1).min() < k
     torch.testing.assert_close(dense[:-1], wanted[:-1], atol=5e-3, rtol=5e-3)
     torch.testing.assert_close(mine.decode(found, len(x)), theirs.decode(expected, len(x)), atol=5e-3, rtol=5e-3)
+    for sae in (plain, mine):
+        assert sae.decode(sae.encode(x[:0]), 0).shape == (0, D_IN)
     spent = matching_pursuit(plain, 500)
     torch.testing.assert_close(spent.decode(spent.encode(x), len(x)), x, atol=2e-2, rtol=2e-2)
 
