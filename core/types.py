@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from math import isnan
 from typing import Any, Literal
 
 import numpy as np
@@ -335,6 +336,16 @@ class Label:
     """The same among the memories of this bank; nan where too few fire it."""
     n_here: int = 0
     """Memories a side in ``trust_here``."""
+
+    @property
+    def believed(self) -> float:
+        """How far the label is trusted: in this bank if that is known, else on other texts; nan where neither is."""
+        return self.trust if isnan(self.trust_here) else self.trust_here
+
+    def columns(self) -> dict[str, str | float | None]:
+        """What a table says of it: label, trust, trust_here; None where nobody measured."""
+        known = {"trust": self.trust, "trust_here": self.trust_here}
+        return {"label": self.text} | {name: None if isnan(value) else value for name, value in known.items()}
 
 
 @dataclass(frozen=True, slots=True)

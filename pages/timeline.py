@@ -7,7 +7,7 @@ from functools import partial
 import streamlit as st
 
 from core import MemoryBank, Timeline
-from ui import atlas_panel, banks, contrasts, frame, link, parts, timeline, tray
+from ui import atlas_panel, banks, contrasts, frame, labels, link, parts, timeline, tray
 
 
 def choose_cell(found: Timeline, turn: int, latent: int) -> None:
@@ -31,7 +31,7 @@ def latents(bank: MemoryBank, found: Timeline, latent: int | None) -> None:
     rows = [{name: value for name, value in row.items() if name != "weight"} for row in timeline.rows(bank, found)]
     st.dataframe(
         rows, key=key, on_select=partial(choose_latent, found, key), selection_mode="single-row", hide_index=True,
-        height=min(38 + 35 * len(rows), 388),
+        height=min(38 + 35 * len(rows), 388), column_config={"trust": labels.trust_column()},
     )  # fmt: skip
     parts.small("Stays and absences in turns; a silence of more than four turns ends a stay.")
 

@@ -291,7 +291,7 @@ def axis_rows(bank: MemoryBank, found: MemoryMap) -> list[dict[str, Any]]:
         if loadings[i, axis]
     ]
     names = banks.labels(bank, (int(row["latent"]) for row in rows))
-    return [row | {"label": labels.text(int(row["latent"]), names)} for row in rows]
+    return [row | labels.columns(int(row["latent"]), names) for row in rows]
 
 
 def map_rows(bank: MemoryBank, found: MemoryMap, asked: Asked, selected: Selection | None) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ import streamlit as st
 
 from core import MapPlan, MemoryBank
 from core.analysis.projection import Kind
-from ui import banks, link, map_data
+from ui import banks, labels, link, map_data
 
 GROUPS = ("category", "role", "session", "conversation")
 SELECTION = {"atlas_shape": None, "atlas_field": "", "atlas_value": "", "atlas_against": ""}
@@ -121,20 +121,24 @@ def _latent(bank: MemoryBank) -> int | None:
         "Find a latent", key="atlas_find", persist_state="session", placeholder="phone, or 15", width=190
     )
     table = banks.latent_table(bank, search=words.strip(), live=True, sort="memories", limit=100)
-    listed = dict(zip(table["latent"].to_pylist(), table["label"].to_pylist(), strict=True))
+    listed: list[int] = table["latent"].to_pylist()
     if latent is not None and latent not in listed:
-        known = banks.labels(bank, [latent])
-        listed = {latent: known[latent].text if latent in known else ""} | listed
+        listed = [latent, *listed]
     if not listed:
         st.caption("No latent that fires here is like this.")
         return None
     if latent is None:
-        latent = next(iter(listed))
+        latent = listed[0]
     st.session_state["atlas_latent_pick"] = latent
+    names = banks.labels(bank, listed)
     st.selectbox(
-        "Latent", list(listed), format_func=lambda i: f"{listed[i]} ({i})" if listed[i] else f"latent {i}",
-        key="atlas_latent_pick", on_change=_picked, width=260,
-    )  # fmt: skip
+        "Latent",
+        listed,
+        format_func=lambda i: labels.option(i, names),
+        key="atlas_latent_pick",
+        on_change=_picked,
+        width=260,
+    )
     return int(latent)
 
 

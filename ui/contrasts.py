@@ -79,7 +79,7 @@ def export_rows(bank: MemoryBank, found: Contrast, sides: tuple[str, str]) -> li
     names = banks.labels(bank, (int(found.latents[i]) for i in at))
     return [
         {
-            "latent": int(found.latents[i]), "label": labels.text(int(found.latents[i]), names), "a": sides[0],
+            **labels.columns(int(found.latents[i]), names), "a": sides[0],
             "b": sides[1], "n_a": found.n_a, "n_b": found.n_b, "fires_a": int(found.fires_a[i]),
             "fires_b": int(found.fires_b[i]), "log_odds": float(found.log_odds[i]), "low": float(found.low[i]),
             "high": float(found.high[i]), "p": float(found.p[i]), "q": float(found.q[i]),

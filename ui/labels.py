@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import isnan
+from typing import Any
+
+import streamlit as st
 
 from core.types import Label, LatentInfo
 from ui import parts
@@ -33,16 +36,36 @@ def text(latent: int, names: Names) -> str:
 
 
 def said(latent: int, names: Names) -> str:
-    """“phone calls” (latent 15), or latent 15"""
-    label = text(latent, names)
-    return f"“{label}” (latent {latent})" if label else f"latent {latent}"
+    """“phone calls” (latent 15, trust .84), or latent 15"""
+    label, trusted = text(latent, names), trust_short(names.get(latent))
+    trusted = trusted and f", trust {trusted}"
+    return f"“{label}” (latent {latent}{trusted})" if label else f"latent {latent}"
+
+
+def option(latent: int, names: Names) -> str:
+    """In a list to choose from: phone calls (15), or latent 15"""
+    return f"{marked(names[latent])} ({latent})" if latent in names else f"latent {latent}"
+
+
+def columns(latent: int, names: Names) -> dict[str, Any]:
+    """What an exported row says of its latent: number, label, and how far that was trusted, here and elsewhere."""
+    return {"latent": latent} | names.get(latent, Label(latent)).columns()
+
+
+def cells(latent: int, names: Names) -> dict[str, Any]:
+    """What a row on the screen says of it: number, label, and the one trust that counts."""
+    value = trust(names.get(latent))
+    return {"latent": latent, "label": text(latent, names), "trust": None if isnan(value) else value}
+
+
+def trust_column() -> Any:
+    """How a table on the screen shows it."""
+    return st.column_config.NumberColumn("Trust", format="%.2f", width="small", help=TRUST_HELP)
 
 
 def trust(label: Label | None) -> float:
     """In this bank if that is known, else on the texts that described the dictionary; nan where neither is."""
-    if label is None:
-        return float("nan")
-    return label.trust if isnan(label.trust_here) else label.trust_here
+    return float("nan") if label is None else label.believed
 
 
 def doubtful(label: Label | None) -> bool:
@@ -76,6 +99,12 @@ def trust_words(label: Label) -> str:
     verdict = "; hardly better than chance" if doubtful(label) else ""
     elsewhere = "" if not isnan(label.trust_here) else "; not measured in this bank"
     return f"trust {', '.join(found)}{elsewhere}{verdict}"
+
+
+def sourced(label: Label) -> str:
+    """phone calls (label from Neuronpedia, trust .84)"""
+    trusted = trust_short(label)
+    return f"{label.text} ({SOURCES.get(label.source, label.source)}{trusted and f', trust {trusted}'})"
 
 
 def _two(value: float) -> str:

@@ -63,9 +63,9 @@ def head(bank: MemoryBank, info: LatentInfo) -> None:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.button("Take my label away", icon=":material/undo:", on_click=unname, args=(bank, latent))
             if others:
-                parts.small(f"then: {others[0].text} ({labels.SOURCES.get(others[0].source, others[0].source)})")
+                parts.small(f"then: {labels.sourced(others[0])}")
     elif others:
-        parts.small("also: " + " · ".join(f"{one.text} ({labels.SOURCES[one.source]})" for one in others))
+        parts.small("also: " + " · ".join(map(labels.sourced, others)))
 
 
 def actions(bank: MemoryBank, info: LatentInfo) -> None:

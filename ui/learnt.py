@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from core import WEIGHTINGS, MemoryBank
-from ui import banks, imports, link, marks, parts
+from ui import banks, imports, labels, link, marks, parts
 from ui.jobs import Job
 
 SHOWN = 14
@@ -40,16 +40,17 @@ def shown(bank: MemoryBank, known: list[str]) -> list[dict[str, Any]]:
     )
     st.caption(parts.plain(f"Learnt on {'; '.join(bank.learning.learnt_on(name))}."))
     rows: list[dict[str, Any]] = bank.learning.table(name, SHOWN).to_pylist()
+    names = banks.labels(bank, (row["latent"] for row in rows))
     half = (len(rows) + 1) // 2
     left, right = st.columns(2, gap="large")
     with left:
-        table(bank, "Raised most", rows[:half])
+        table("Raised most", rows[:half], names)
     with right:
-        table(bank, "Silenced most", rows[half:][::-1])
-    return [{"weights": name, **row} for row in rows]
+        table("Silenced most", rows[half:][::-1], names)
+    return [{"weights": name} | row | labels.columns(row["latent"], names) for row in rows]
 
 
-def table(bank: MemoryBank, title: str, rows: list[dict[str, Any]]) -> None:
+def table(title: str, rows: list[dict[str, Any]], names: labels.Names) -> None:
     """A row opens its latent."""
     st.subheader(title, anchor=False)
     key = f"learnt_{title.split(maxsplit=1)[0].lower()}"
@@ -60,10 +61,13 @@ def table(bank: MemoryBank, title: str, rows: list[dict[str, Any]]) -> None:
             link.open_latent(rows[picked[0]]["latent"])
 
     st.dataframe(
-        rows, hide_index=True, key=key, on_select=chosen, selection_mode="single-row", height=36 * len(rows) + 38,
+        [row | labels.cells(row["latent"], names) for row in rows], hide_index=True, key=key, on_select=chosen,
+        selection_mode="single-row", height=36 * len(rows) + 38,
+        column_order=("latent", "label", "trust", "weight", "memories"),
         column_config={
             "latent": st.column_config.NumberColumn("Latent", format="%d", width="small"),
             "label": st.column_config.TextColumn("Label"),
+            "trust": labels.trust_column(),
             "weight": st.column_config.NumberColumn("Weight", format="%.2f", width="small"),
             "memories": st.column_config.NumberColumn(
                 "Memories", format="localized", width="small", help="Of this bank that fire it."

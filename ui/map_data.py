@@ -90,7 +90,7 @@ def _ordered(values: list[str], by_size: bool) -> Column:
 
 
 def clusters(bank: MemoryBank, found: MemoryMap, smallest: int) -> Column:
-    """The clusters of a map, each with a name: its number and the labels that most set it apart."""
+    """The clusters of a map, each with a name: its number and the labels that most set it apart, with their trust."""
     return _clusters(banks.place(bank), bank.version, found.plan, smallest, bank, found)
 
 
@@ -105,13 +105,14 @@ def _clusters(path: str, version: int, plan: MapPlan, smallest: int, _bank: Memo
 
 
 def _called(latents: list[int], names: labels.Names) -> str:
-    """The first labels that do not say the same, trusted ones before others; numbers of latents that nobody named."""
-    said: list[str] = []
+    """The first labels that do not say the same, trusted ones before others, each with its trust; numbers of latents
+    that nobody named."""
+    said: dict[str, str] = {}
     for latent in sorted(latents, key=lambda i: not labels.trust(names.get(i)) >= TRUSTED):
         text = labels.text(latent, names).split(" / ")[0] or f"latent {latent}"
         if not any(text in other or other in text for other in said):
-            said.append(text)
-    return ", ".join(said[:NAMES]) or "nothing sets it apart"
+            said[text] = f"{text} {labels.trust_short(names.get(latent))}".rstrip()
+    return ", ".join(list(said.values())[:NAMES]) or "nothing sets it apart"
 
 
 def contrast(bank: MemoryBank, a: np.ndarray, b: np.ndarray | None) -> Contrast:

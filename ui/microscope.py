@@ -134,7 +134,7 @@ def export_rows(bank: MemoryBank, pair: Pair) -> list[dict[str, Any]]:
     names = banks.labels(bank, (one.latent for found in every.values() for one in found))
     return [
         {
-            "in": where, "latent": one.latent, "label": labels.text(one.latent, names), "first": one.a, "second": one.b,
+            "in": where, **labels.columns(one.latent, names), "first": one.a, "second": one.b,
             "first_token": one.token_a.text, "second_token": one.token_b.text,
         }
         for where, found in every.items()

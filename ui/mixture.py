@@ -36,8 +36,9 @@ WORDS = "words"
 
 
 def named(terms: Sequence[Term], names: labels.Names) -> list[str]:
-    """Labels, with the number where two latents share one; numbers where there is none."""
-    found = [labels.text(term.latent, names) for term in terms]
+    """Labels, those hardly better than chance with their doubt, with the number where two latents share one; numbers
+    where there is none."""
+    found = [labels.marked(names.get(term.latent)) for term in terms]
     return [
         f"latent {term.latent}" if not text else f"{text} {term.latent}" if found.count(text) > 1 else text
         for term, text in zip(terms, found, strict=True)

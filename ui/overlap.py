@@ -433,7 +433,7 @@ def export_pair(bank: MemoryBank, found: Overlap, a: str, b: str) -> list[dict[s
     names = banks.labels(bank, (x.latent for some in every.values() for x in some))
     return [
         {
-            "in": where, "latent": x.latent, "label": labels.text(x.latent, names), "first": x.a, "second": x.b,
+            "in": where, **labels.columns(x.latent, names), "first": x.a, "second": x.b,
             "first_token": x.token_a.text, "second_token": x.token_b.text, "first_memory": x.memory_a,
             "second_memory": x.memory_b,
         }

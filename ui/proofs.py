@@ -201,7 +201,7 @@ def audit(bank: MemoryBank, run: Run, latent: int | None) -> Contrast | None:
         column_config={
             "latent": st.column_config.NumberColumn("Latent", format="%d", width="small"),
             "label": st.column_config.TextColumn("Label", width="medium"),
-            "trust": st.column_config.NumberColumn("Trust", format="%.2f", width="small", help=labels.TRUST_HELP),
+            "trust": labels.trust_column(),
             "answered": st.column_config.NumberColumn("Answered", format="percent", width="small",
                                                       help="Share of the answered questions that fire it."),
             "missed": st.column_config.NumberColumn("Missed", format="percent", width="small",
@@ -230,11 +230,9 @@ def _both_ends(found: Contrast) -> list[int]:
 def audit_rows(found: Contrast, at: Sequence[int], names: labels.Names) -> list[dict[str, Any]]:
     rows = []
     for i in at:
-        latent = int(found.latents[i])
-        trust = labels.trust(names.get(latent))
         rows.append(
             {
-                "latent": latent, "label": labels.text(latent, names), "trust": None if np.isnan(trust) else trust,
+                **labels.cells(int(found.latents[i]), names),
                 "answered": float(found.fires_a[i]) / max(found.n_a, 1),
                 "missed": float(found.fires_b[i]) / max(found.n_b, 1), "log_odds": float(found.log_odds[i]),
                 "low": float(found.low[i]), "high": float(found.high[i]), "q": float(found.q[i]),

@@ -284,7 +284,7 @@ def export_latents(bank: MemoryBank, found: Separation, easy: bool, chosen: Case
     names = banks.labels(bank, (one.latent for one in latents))
     return [
         {
-            "case": chosen.id, "latent": one.latent, "label": labels.text(one.latent, names), "related": one.related,
+            "case": chosen.id, **labels.columns(one.latent, names), "related": one.related,
             "unrelated": one.unrelated, "helped": one.helped, "context_token": one.context_token.text,
             "related_token": one.related_token.text, "unrelated_token": one.unrelated_token.text,
         }

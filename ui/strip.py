@@ -109,7 +109,7 @@ def bars(
 def export_rows(bank: MemoryBank, memory: str, found: list[tuple[int, float, str]]) -> list[dict[str, Any]]:
     names = banks.labels(bank, (latent for latent, _, _ in found))
     return [
-        {"memory": memory, "latent": latent, "label": labels.text(latent, names), "max": value, "token": word}
+        {"memory": memory, **labels.columns(latent, names), "max": value, "token": word}
         for latent, value, word in found
     ]
 

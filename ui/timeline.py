@@ -89,14 +89,13 @@ def _pick(bank: MemoryBank) -> None:
     state = st.session_state
     words = st.text_input("Find a latent", key="timeline_find", persist_state="session", placeholder="phone", width=170)
     table = banks.latent_table(bank, search=words.strip(), live=True, sort="memories", limit=60)
-    found = dict(zip(table["latent"].to_pylist(), table["label"].to_pylist(), strict=True))
     picked = [i for i in state["timeline_latents"] if i < bank.latents.n]
-    names = banks.labels(bank, picked)
-    found = {i: labels.text(i, names) for i in picked} | found
+    offered = list(dict.fromkeys([*picked, *table["latent"].to_pylist()]))
+    names = banks.labels(bank, offered)
     state["timeline_picks"] = picked
     st.multiselect(
-        "Picked", list(found), key="timeline_picks", on_change=_picked, placeholder="choose latents",
-        format_func=lambda i: f"{found[i]} ({i})" if found[i] else f"latent {i}",
+        "Picked", offered, key="timeline_picks", on_change=_picked, placeholder="choose latents",
+        format_func=lambda i: labels.option(i, names),
     )  # fmt: skip
 
 
@@ -190,7 +189,7 @@ def rows(bank: MemoryBank, found: Timeline) -> list[dict[str, Any]]:
         gaps = [b[0] - a[1] - 1 for a, b in pairwise(spells)]
         out.append(
             {
-                "latent": latent, "label": labels.text(latent, names), "turns": int((values > 0).sum()),
+                **labels.cells(latent, names), "turns": int((values > 0).sum()),
                 "enters": spells[0][0] + 1 if spells else None, "returns": max(len(spells) - 1, 0),
                 "longest stay": max((last - first + 1 for first, last, _ in spells), default=0),
                 "longest absence": max(gaps, default=0), "weight": None if np.isnan(weight) else round(weight, 2),
@@ -205,8 +204,8 @@ def cell_rows(bank: MemoryBank, found: Timeline) -> list[dict[str, Any]]:
     row, turn = np.nonzero(found.values)
     return [
         {"conversation": found.conversation, "turn": t + 1, "session": found.sessions[found.session_of[t]],
-         "memory": found.ids[t], "latent": int(found.latents[r]),
-         "label": labels.text(int(found.latents[r]), names), "activation": float(found.values[r, t])}
+         "memory": found.ids[t], **labels.columns(int(found.latents[r]), names),
+         "activation": float(found.values[r, t])}
         for r, t in zip(row.tolist(), turn.tolist(), strict=True)
     ]  # fmt: skip
 

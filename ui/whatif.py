@@ -44,7 +44,7 @@ def flips(bank: MemoryBank, query: Query, explanation: Explanation) -> None:
         for flip in found:
             weight = max(-link.HEAVIEST, min(link.HEAVIEST, flip.term.weight))
             sign = "+" if weight > 0 else "−"
-            said = labels.text(flip.term.latent, names) or f"latent {flip.term.latent}"
+            said = labels.marked(names.get(flip.term.latent)) or f"latent {flip.term.latent}"
             st.button(
                 f"{sign}{parts.number(abs(flip.term.weight))} {parts.plain(said)} → rank {flip.rank:,}",
                 on_click=tray.add,

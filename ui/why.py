@@ -121,8 +121,7 @@ def export_rows(explanation: Explanation, names: labels.Names = NONE) -> list[di
         {
             "query": explanation.query.text,
             "memory": explanation.memory.id,
-            "latent": share.latent,
-            "label": labels.text(share.latent, names),
+            **labels.columns(share.latent, names),
             "share": share.share,
             "query_value": share.query_value,
             "memory_value": share.memory_value,

@@ -13,7 +13,7 @@ from typing import Any
 from core.analysis.overlap import MEASURES
 from core.analysis.separability import ModeSeparation
 from core.bank import MemoryBank
-from core.cli.shared import Commands, Result, asked_for, drawn, positive, similarity
+from core.cli.shared import Commands, Result, asked_for, called, drawn, positive, similarity
 from core.errors import CoreError
 from core.evaluation.runner import JUDGED
 from core.overlap import GROUPINGS, pairs_of
@@ -131,10 +131,10 @@ def _overlap(a: argparse.Namespace) -> Result:
         lines = [f"{pair.a} and {pair.b} share {n:,} latent{'' if n == 1 else 's'}; "
                  + ", ".join(f"{name} {value:.3f}" for name, value in pair.figures.items())]  # fmt: skip
         lines += [
-            f"{x.latent:7}  {x.a:8.2f}  {x.b:8.2f}  “{x.token_a.text}” · “{x.token_b.text}”  {labels[x.latent].text}"
+            f"{x.latent:7}  {x.a:8.2f}  {x.b:8.2f}  “{x.token_a.text}” · “{x.token_b.text}”  {called(labels[x.latent])}"
             for x in shown["shared"]
         ]
-        rows = {name: [asdict(x) | {"label": labels[x.latent].text} for x in some] for name, some in shown.items()}
+        rows = {name: [asdict(x) | labels[x.latent].columns() for x in some] for name, some in shown.items()}
         sizes = {"n_shared": n, "n_only_a": len(pair.only_a), "n_only_b": len(pair.only_b)}
         return head | {"a": pair.a, "b": pair.b, "figures": pair.figures, **sizes, **rows}, lines
     core, unique, owner = found.core_and_unique()

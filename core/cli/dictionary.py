@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from core.bank import MemoryBank
-from core.cli.shared import Commands, Result, drawn, positive
+from core.cli.shared import Commands, Result, called, drawn, positive
 from core.demo import demo_readings, open_demo
 from core.encoding.engines import EngineSpec, presets
 from core.encoding.weights import locate
@@ -152,7 +152,7 @@ def _latent(a: argparse.Namespace) -> Result:
     near = bank.latents.labels([i for i, _ in info.nearest] + [i for i, *_ in info.coactive])
 
     def name(latent: int) -> str:
-        return f"{latent} {near[latent].text}".rstrip()
+        return f"{latent} {called(near[latent])}".rstrip()
 
     result = {
         **_label(info.label),
@@ -169,9 +169,9 @@ def _latent(a: argparse.Namespace) -> Result:
             for i, value, span in info.top
         ],
         "contexts": [_context(c) for c in info.contexts],
-        "nearest": [{"latent": i, "label": near[i].text, "cosine": cosine} for i, cosine in info.nearest],
+        "nearest": [{"latent": i, **near[i].columns(), "cosine": cosine} for i, cosine in info.nearest],
         "coactive": [
-            {"latent": i, "label": near[i].text, "jaccard": jaccard, "pmi_bits": pmi, "memories": n}
+            {"latent": i, **near[i].columns(), "jaccard": jaccard, "pmi_bits": pmi, "memories": n}
             for i, jaccard, pmi, n in info.coactive
         ],
         "neuronpedia": info.neuronpedia,
@@ -207,7 +207,7 @@ def _pair(a: argparse.Namespace) -> Result:
         **{
             kind: [
                 {
-                    "latent": line.latent, "label": labels[line.latent].text, "a": line.a, "b": line.b,
+                    "latent": line.latent, **labels[line.latent].columns(), "a": line.a, "b": line.b,
                     "token_a": line.token_a.text, "token_b": line.token_b.text,
                 }
                 for line in lines
@@ -223,7 +223,7 @@ def _pair(a: argparse.Namespace) -> Result:
         lines.append(f"{kind.replace('_', ' ')}: {len(found):,} latents")
         for row in result[kind][: a.k]:
             sides = f"{row['a']:5.2f} {row['token_a']:>14} · {row['b']:5.2f} {row['token_b']:<14}"
-            lines.append(f"  {row['latent']:6}  {sides} {row['label']}")
+            lines.append(f"  {row['latent']:6}  {sides} {called(labels[row['latent']])}")
     return result, lines
 
 

@@ -6,7 +6,7 @@ import argparse
 from typing import Any
 
 from core.bank import MemoryBank
-from core.cli.shared import Commands, Result, positive
+from core.cli.shared import Commands, Result, called, positive
 from core.groups import conditions
 
 
@@ -27,7 +27,7 @@ def _contrast(a: argparse.Namespace) -> Result:
     rows: list[dict[str, Any]] = [
         {
             "latent": int(found.latents[i]),
-            "label": labels[int(found.latents[i])].text,
+            **labels[int(found.latents[i])].columns(),
             "group": "a" if found.log_odds[i] > 0 else "b",
             "log_odds": round(float(found.log_odds[i]), 6),
             "low": round(float(found.low[i]), 6),
@@ -64,6 +64,6 @@ def _contrast(a: argparse.Namespace) -> Result:
                 here, there = there, here
             lines.append(
                 f"{sign * row['log_odds']:+8.2f}  {ends[0]:+6.2f} {ends[1]:+6.2f}  {here / size:7.0%} "
-                f"{there / other_size:6.0%}  {row['latent']:6}  {row['label']}"
+                f"{there / other_size:6.0%}  {row['latent']:6}  {called(labels[row['latent']])}"
             )
     return result, lines

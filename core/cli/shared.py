@@ -6,13 +6,14 @@ import argparse
 import sys
 import time
 from collections.abc import Callable, Generator
+from math import isnan
 from typing import Any, TypeVar
 
 from core.bank import MemoryBank
 from core.errors import CoreError
 from core.retrieval.fusion import FUSIONS
 from core.retrieval.similarity import WEIGHTINGS
-from core.types import Progress, Query
+from core.types import Label, Progress, Query
 
 T = TypeVar("T")
 Result = tuple[Any, list[str]]
@@ -50,6 +51,11 @@ def similarity(sub: argparse.ArgumentParser) -> None:
 def asked_for(a: argparse.Namespace, text: str = "") -> Query:
     """The query that the options of ``similarity`` describe."""
     return Query(text, weighting=a.weighting, fusion=a.fusion, balance=a.balance, context=a.context)
+
+
+def called(label: Label) -> str:
+    """A label on a line of a list, with how far it is trusted: phone battery (trust 0.81)"""
+    return label.text if not label.text or isnan(label.believed) else f"{label.text} (trust {label.believed:.2f})"
 
 
 def share(text: str) -> float:
