@@ -25,7 +25,7 @@ from core.codes import Codes
 from core.progress import finish
 from core.retrieval.index import Index
 from core.types import Reading
-from ui import charts_map
+from ui import charts_map, cluster_names
 
 T = TypeVar("T")
 KEPT = 0.35
@@ -104,7 +104,8 @@ def main() -> None:
         print(f"  {ratio:.1f} times the baseline, for {n / int(fitted.sum()):.1f} times the memories")
         found = maps["dense"]
         timed("one text placed", lambda: bank.maps.place(found, DEMO_QUERY))
-        clusters = timed("HDBSCAN and its names", lambda: named(bank, found.clusters(200)))
+        clusters = timed("HDBSCAN", lambda: found.clusters(200))
+        timed("names of the clusters", lambda: cluster_names.named(bank, clusters))
         left = [i for i, (x, _) in zip(found.ids, found.places.tolist(), strict=True) if x < found.places[:, 0].mean()]
         timed(f"contrast of {len(left):,} with the rest, latents counted once", lambda: bank.groups.contrast(left))
         timed("the same again", lambda: bank.groups.contrast(left))
@@ -123,12 +124,6 @@ def umap_alone(rows: np.ndarray) -> np.ndarray:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return np.asarray(umap.UMAP(metric="cosine", random_state=0, n_jobs=1).fit_transform(rows))
-
-
-def named(bank: MemoryBank, clusters: np.ndarray) -> np.ndarray:
-    if clusters.max() >= 0:
-        bank.maps.cluster_latents(clusters)
-    return clusters
 
 
 if __name__ == "__main__":

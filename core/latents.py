@@ -370,6 +370,17 @@ class Latents:
         known = here.counts(index) if len(index) else np.zeros(self.n, np.int32)
         return {int(i): int(known[i]) for i in latents}
 
+    def peaks(self, latent: int, among: np.ndarray) -> list[tuple[str, str]]:
+        """(text, the word that a latent peaks on) of the memories that fire it, strongest first, at most TOP_MEMORIES.
+
+        among: bool [n], the memories that are asked.
+        """
+        self._check(latent)
+        index = self._bank.index()
+        rows = here.firing(index, latent, among)[0][:TOP_MEMORIES]
+        texts = [index.texts[r] for r in rows.tolist()]
+        return [(text, _word(text, span)) for text, span in zip(texts, _peaks(index, latent, rows), strict=True)]
+
     def info(self, latent: int) -> LatentInfo:
         """Everything known of one latent."""
         self._check(latent)
@@ -529,6 +540,12 @@ def _peaks(index: Index, latent: int, rows: np.ndarray) -> list[Span]:
         at = int(starts[r] + np.searchsorted(codes.latents[starts[r] : starts[r + 1]], latent))
         spans.append(_token(codes, r, index.texts[r], at))
     return spans
+
+
+def _word(text: str, token: Span) -> str:
+    """The whole word that a token is part of."""
+    words = re.finditer(r"\w+(?:['’-]\w+)*", text)
+    return next((word.group() for word in words if word.start() <= token.start < word.end()), token.text)
 
 
 def _token(codes: Codes, row: int, text: str, at: int) -> Span:

@@ -28,6 +28,11 @@ def legend(bank: MemoryBank, found: Mapping[str, MemoryMap], asked: Asked) -> No
             "Draw around points to select them; with the hand of the figure's corner, click one to read it. "
             "Double-click to let go of all."
         )
+    if asked.colour == "cluster":
+        parts.small(
+            "A cluster is called by labels that its memories bear out, each with its trust (1 is always right, .5 is "
+            "chance), or by the “words” that set it apart."
+        )
     if first.plan.method == "umap":
         parts.small("Near points are near in the codes; distances between far groups, and the axes, mean little.")
         return

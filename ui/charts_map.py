@@ -249,7 +249,7 @@ def _names(places: np.ndarray, colour: Groups | Values, frame: Frame) -> list[di
         x, y = np.median(places[colour.of == group], axis=0)
         found.append(
             {
-                "x": float(x), "y": float(y), "text": _short(name, 30), "showarrow": False, "bgcolor": back,
+                "x": float(x), "y": float(y), "text": _short(name, 36), "showarrow": False, "bgcolor": back,
                 "font": {"size": 11, "color": INK["dark" if frame.dark else "light"]},
             }
         )  # fmt: skip

@@ -10,14 +10,7 @@ import streamlit as st
 
 from core import Contrast, MapPlan, MemoryBank, MemoryMap
 from core.types import Floats
-from ui import banks, labels
-
-NAMES = 2
-"""Labels that a cluster is called by."""
-TRUSTED = 0.7
-"""Trust from which a label is preferred for naming a cluster."""
-LOOKED_AT = 8
-"""Latents that they are chosen from."""
+from ui import banks, cluster_names
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,29 +83,14 @@ def _ordered(values: list[str], by_size: bool) -> Column:
 
 
 def clusters(bank: MemoryBank, found: MemoryMap, smallest: int) -> Column:
-    """The clusters of a map, each with a name: its number and the labels that most set it apart, with their trust."""
+    """The clusters of a map, each with a name: its number and what most sets it apart."""
     return _clusters(banks.place(bank), bank.version, found.plan, smallest, bank, found)
 
 
 @st.cache_data(max_entries=32, show_spinner="Finding clusters")
 def _clusters(path: str, version: int, plan: MapPlan, smallest: int, _bank: MemoryBank, _found: MemoryMap) -> Column:
     of = _found.clusters(smallest)
-    if of.max() < 0:
-        return Column(of, ())
-    latents = _bank.maps.cluster_latents(of, LOOKED_AT)
-    names = banks.labels(_bank, [latent for found in latents for latent in found])
-    return Column(of, tuple(f"{i + 1}: {_called(found, names)}" for i, found in enumerate(latents)))
-
-
-def _called(latents: list[int], names: labels.Names) -> str:
-    """The first labels that do not say the same, trusted ones before others, each with its trust; numbers of latents
-    that nobody named."""
-    said: dict[str, str] = {}
-    for latent in sorted(latents, key=lambda i: not labels.trust(names.get(i)) >= TRUSTED):
-        text = labels.text(latent, names).split(" / ")[0] or f"latent {latent}"
-        if not any(text in other or other in text for other in said):
-            said[text] = f"{text} {labels.trust_short(names.get(latent))}".rstrip()
-    return ", ".join(list(said.values())[:NAMES]) or "nothing sets it apart"
+    return Column(of, cluster_names.named(_bank, of))
 
 
 def contrast(bank: MemoryBank, a: np.ndarray, b: np.ndarray | None) -> Contrast:

@@ -30,11 +30,16 @@ def by_memory(index: Index) -> sparse.csr_array:
     return index.derived("by memory", lambda: by_latent(index).tocsr())
 
 
-def firing(index: Index, latent: int) -> tuple[Ints, Floats]:
-    """(rows, strongest activations) of the memories that fire a latent, strongest first, ties by id."""
+def firing(index: Index, latent: int, among: np.ndarray | None = None) -> tuple[Ints, Floats]:
+    """(rows, strongest activations) of the memories that fire a latent, strongest first, ties by id.
+
+    among: bool [n], the memories that are asked; None asks all.
+    """
     matrix = by_latent(index)
     span = slice(matrix.indptr[latent], matrix.indptr[latent + 1])
     rows, values = matrix.indices[span], matrix.data[span]
+    if among is not None:
+        rows, values = rows[among[rows]], values[among[rows]]
     order = np.argsort(-values, kind="stable")
     return rows[order].astype(np.int32), values[order]
 

@@ -162,6 +162,15 @@ def test_everything_about_one_latent(bank: MemoryBank) -> None:
     assert BREAD not in by
 
 
+def test_the_word_it_peaks_on_among_some_memories(bank: MemoryBank) -> None:
+    among = np.asarray([True, False, True, True, True])
+    assert bank.latents.peaks(LAKE, among) == [("the lake house", "lake"), ("the lake", "lake")]
+    assert bank.latents.peaks(LAKE, ~among) == [("a cold lake", "lake")]
+    assert bank.latents.peaks(N_LATENTS - 1, among) == []
+    with pytest.raises(CoreError, match="does not exist"):
+        bank.latents.peaks(N_LATENTS, among)
+
+
 def test_a_latent_that_does_not_exist(bank: MemoryBank) -> None:
     for latent in (-1, N_LATENTS):
         with pytest.raises(CoreError, match="does not exist: this dictionary has 512"):

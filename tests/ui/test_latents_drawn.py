@@ -12,7 +12,7 @@ import streamlit as st
 from core import Health, MemoryBank
 from core.types import Context, Label, LatentInfo
 from tests.fakes import latent_of
-from ui import charts, components, dictionary, health, labels, link, map_data, passages, tray
+from ui import charts, components, dictionary, health, labels, link, passages, tray
 
 Make = Callable[..., MemoryBank]
 
@@ -95,17 +95,6 @@ def test_a_row_says_what_its_label_is_worth() -> None:
     assert [labels.cells(i, names)["trust"] for i in (7, 8, 9)] == [0.7, 0.5, None]
     assert labels.sourced(names[7]) == "phones (label made from the words it fires on, trust .70)"
     assert labels.sourced(Label(9, "ours", "yours")) == "ours (your own label)"
-
-
-def test_a_cluster_is_called_by_labels_with_their_trust() -> None:
-    names = {
-        7: Label(7, "dwarf / star", trust=0.5), 8: Label(8, "phone calls", trust=0.84),
-        9: Label(9, "phone", trust=0.9), 10: Label(10, "museum", trust=0.9, trust_here=0.75), 11: Label(11, "ours"),
-    }  # fmt: skip
-    assert map_data._called([7, 8, 9, 10], names) == "phone calls .84, museum .75"
-    assert map_data._called([7, 11, 12], names) == "dwarf .50, ours"
-    assert map_data._called([12], names) == "latent 12"
-    assert map_data._called([], names) == "nothing sets it apart"
 
 
 def test_pieces_show_the_words_around_the_peak() -> None:
