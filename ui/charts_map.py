@@ -21,7 +21,11 @@ SYMBOLS = ("circle", "diamond", "square", "triangle-up", "x")
 """Colours repeat after eight groups; then the shape tells them apart."""
 MOST_GROUPS = 8 * len(SYMBOLS)
 NAMED = 14
-"""Groups whose names stand on the map itself."""
+"""Groups whose names stand on the map itself, where they do not cover each other."""
+LONGEST_NAME = 36
+"""Characters of such a name."""
+NAME_ROOM, LETTER, NAME_LINE = (720, 420), 6.5, 18
+"""Pixels that a map has on a usual screen, and that a letter and a line of a name take."""
 LINE = 64
 STAMP = 78
 """Characters of a line of the provenance."""
@@ -240,16 +244,22 @@ def _marks(draw: _Points, marks: Marks) -> None:
 
 
 def _names(places: np.ndarray, colour: Groups | Values, frame: Frame) -> list[dict[str, Any]]:
-    """The names of the largest groups where they lie."""
-    if not isinstance(colour, Groups) or not colour.named:
+    """The names of the largest groups where they lie; of two that would cover each other, the larger group's."""
+    if not isinstance(colour, Groups) or not colour.named or not colour.names:
         return []
     back = "rgba(18,21,24,.62)" if frame.dark else "rgba(252,252,251,.72)"
-    found = []
+    pixel = max(float(np.max(np.ptp(places, axis=0) / NAME_ROOM)), 1e-9)  # of both axes, which are equal
+    found: list[dict[str, Any]] = []
+    taken: list[tuple[float, float, int]] = []
     for group, name in enumerate(colour.names[:NAMED]):
         x, y = np.median(places[colour.of == group], axis=0)
+        across, up, length = x / pixel, y / pixel, len(_short(name, LONGEST_NAME))
+        if any(abs(across - a) < LETTER * (length + n) / 2 and abs(up - b) < NAME_LINE for a, b, n in taken):
+            continue
+        taken.append((across, up, length))
         found.append(
             {
-                "x": float(x), "y": float(y), "text": _short(name, 36), "showarrow": False, "bgcolor": back,
+                "x": float(x), "y": float(y), "text": _short(name, LONGEST_NAME), "showarrow": False, "bgcolor": back,
                 "font": {"size": 11, "color": INK["dark" if frame.dark else "light"]},
             }
         )  # fmt: skip

@@ -20,6 +20,8 @@ TRUSTED = 0.7
 """Trust from which a label goes before others."""
 BORNE_OUT = 0.25
 """Share of memories that must say a label's words: “jfk” does not call a cluster in which it fires on “Radek”."""
+LAST = 3
+"""Ranks from here on are read only where there is no other."""
 _WORD = re.compile(r"\w+(?:['’-]\w+)*")
 Fired = tuple[Label, Sequence[tuple[str, str]]]
 """A latent of the cluster, and (text, word it peaks on) of memories of the cluster that fire it."""
@@ -39,8 +41,9 @@ def named(bank: MemoryBank, clusters: np.ndarray) -> tuple[str, ...]:
 
 def called(latents: Sequence[Fired]) -> str:
     """Labels that the memories say, trusted ones first, each with its trust; then words that latents peak on, quoted;
-    then numbers. Nothing is said twice, and of words that mean little alone only where there is nothing else."""
+    where there is neither, labels that they do not say, or numbers. Nothing is said twice."""
     ranked = sorted((_name(label, fired) for label, fired in latents), key=lambda found: found[0])
+    ranked = [found for found in ranked if found[0] < LAST] or ranked
     said: list[str] = []
     stems: set[str] = set()
     for _, words, name in ranked:
@@ -59,7 +62,7 @@ def _name(label: Label, fired: Sequence[tuple[str, str]]) -> tuple[int, str, str
     word = _peak([word for _, word in fired])
     if word:
         return 2, word, f"“{word}”"
-    return (3, label.text, label.text) if label.text else (4, str(label.latent), f"latent {label.latent}")
+    return (LAST, label.text, label.text) if label.text else (LAST + 1, str(label.latent), f"latent {label.latent}")
 
 
 def _share(term: str, fired: Sequence[tuple[str, str]]) -> float:

@@ -55,6 +55,16 @@ def test_many_groups_differ_by_shape_and_then_are_counted() -> None:
     assert "click for its words" in figure.data[1].hovertemplate
 
 
+def test_names_on_the_map_do_not_cover_each_other() -> None:
+    places = np.asarray([[0, 0], [0.1, 0], [5, 0], [5, 5]], np.float32)
+    names = ("1: the largest", "2: beside it", "3: apart", "4: <b>far</b>")
+    figure = charts_map.scatter(places, Groups(np.arange(4), names, "", named=True), (), Marks(), FRAME)
+    said = [note.text for note in figure.layout.annotations[1:]]
+    assert said == ["1: the largest", "3: apart", "4: &lt;b&gt;far&lt;/b&gt;"]
+    one = charts_map.scatter(places[:1], Groups(np.zeros(1, int), names[:1], "", named=True), (), Marks(), FRAME)
+    assert len(one.layout.annotations) == 2
+
+
 def test_a_selection_keeps_colours_and_greys_the_others() -> None:
     figure = charts_map.scatter(
         PLACES, Groups(np.array([0, 0, 1, 1]), ("a", "b")), WORDS, Marks(selected=np.array([1])), FRAME
