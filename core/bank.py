@@ -275,7 +275,8 @@ class MemoryBank:
         return replace(report, encoded=encoded)
 
     def encode(self) -> Generator[Progress, None, int]:
-        """Give every memory without codes of this engine its codes, batch by batch, each in one transaction.
+        """Give every memory without codes of this engine its codes, batch by batch, each in one transaction; then
+        measure how far the labels of the latents hold among them, where that is worth it (``Latents.refresh_trust``).
 
         Progress counts characters, which take equal time. A stop between two batches loses nothing.
         """
@@ -295,6 +296,7 @@ class MemoryBank:
             encoded += stop - start
             done += sum(map(len, texts[start:stop]))
             yield Progress(done, total, f"{encoded:,} of {len(ids):,} memories encoded")
+        yield from self.latents.refresh_trust(encoded)
         return encoded
 
     def adopt(self, ids: Sequence[str], codes: Codes, queries: Sequence[str], query_codes: Codes) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+from collections import Counter
 from collections.abc import Generator, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -32,15 +33,20 @@ from core.types import (
     Span,
     TokenTrace,
 )
+from core.words import word_at
 
 if TYPE_CHECKING:
     from core.bank import MemoryBank
 
 LONGEST_LABEL = 200
 TOP_MEMORIES = 20
+PEAKS_READ = 80
+"""Memories whose peak is looked up, those that fire a latent most."""
 BANK_CONTEXTS = ((0.75, 1.0), (0.5, 0.75), (0.25, 0.5), (0.0, 0.25))
 """Quantiles of a latent's memories that examples are taken from."""
 LABELS_AT_ONCE = 512
+FEWEST_JUDGED, MOST_JUDGED, NEW = 20, 200_000, 0.1
+"""Memories of a bank that measures trust by itself, and the share of them that must be new; of more it is asked to."""
 SORTS = ("density", "memories", "max", "trust", "trust_here", "latent", "fires")
 
 
@@ -125,7 +131,8 @@ class Latents:
     def import_labels(self, file: str | Path) -> int:
         """Your own labels from a CSV with the columns ``latent`` and ``label``; returns how many were stored.
 
-        Labels equal to the one shown are left alone. Raises CoreError that names the line; then nothing is stored.
+        Labels equal to the one shown are left alone; the trust of the others is measured where the model is. Raises
+        CoreError that names the line; then nothing is stored.
         """
         file = Path(file)
         rows: list[tuple[int, str, str, float | None]] = []
@@ -142,13 +149,16 @@ class Latents:
         shown = self.labels(row[0] for row in rows)
         new = {row[0]: row for row in rows if row[2] != shown[row[0]].text}
         self.store(list(new.values()))
+        named = [label for label in self.labels(new).values() if label.text]
+        if named and self._engine.warm:
+            self.judge(named)
         return len(new)
 
     # --- trust --------------------------------------------------------------------------------------------------------
 
     def judge(self, labels: Sequence[Label]) -> list[Label]:
         """Labels with both their trusts measured now; loads the model."""
-        vectors = self._engine.encode([label.text for label in labels]).dense
+        vectors = self._engine.embed([label.text for label in labels])
         latents = np.asarray([label.latent for label in labels], np.int32)
         known = self._engine.catalogue.judged
         there = np.full(len(labels), np.nan, np.float32)
@@ -167,16 +177,30 @@ class Latents:
             for label, a, b, n in zip(labels, there, found, count, strict=True)
         ]
 
+    def refresh_trust(self, added: int) -> Generator[Progress, None, None]:
+        """Measure trust anew where so many memories more are worth it: enough to tell, and not few among many."""
+        n = len(self._bank.index())
+        if FEWEST_JUDGED <= n <= MOST_JUDGED and added >= NEW * n and any(self._shown_texts()):
+            yield from self._measured()
+
     def measure(self) -> Generator[Progress, None, dict[str, Any]]:
         """Measure the trust of every label in this bank and keep it; returns the figures of all of them.
 
-        The first time the labels are encoded, which takes seconds and is remembered.
+        The first time the labels are encoded, which takes seconds and is remembered. Raises CoreError where there is no
+        label, or none with enough memories.
         """
-        index = self._bank.index()
-        shown = self._shown_texts()
-        named = np.flatnonzero([bool(text) for text in shown]).astype(np.int32)
-        if not len(named):
+        if not any(self._shown_texts()):
             raise CoreError(f"No latent of engine {self._engine.name} has a label yet.")
+        found, dealt, enough = yield from self._measured()
+        return _figures(found, dealt, enough) | {
+            "texts": f"the {len(self._bank.index()):,} memories of {self._bank.name}",
+            "n_labels": len(found),
+        }
+
+    def _measured(self) -> Generator[Progress, None, tuple[Floats, Floats, np.ndarray]]:
+        """(trust, trust of labels dealt at random, bool whether enough memories) of every label, [l] each; kept."""
+        index, shown = self._bank.index(), self._shown_texts()
+        named = np.flatnonzero([bool(text) for text in shown]).astype(np.int32)
         vectors = yield from self._label_vectors([shown[i] for i in named])
         found, count = here.trust_here(index, named, vectors)
         dealt, _ = here.trust_here(index, named, vectors[shuffled(count)])
@@ -185,11 +209,7 @@ class Latents:
         with self._bank.write() as cursor:
             names.set_trust(cursor, self._engine.fingerprint, rows, whole=True)
         yield Progress(len(named), len(named), "trust measured")
-        enough = measured & (count >= ENOUGH)
-        return _figures(found, dealt, enough) | {
-            "texts": f"the {len(index):,} memories of {self._bank.name}",
-            "n_labels": len(named),
-        }
+        return found, dealt, measured & (count >= ENOUGH)
 
     def measure_shipped(self) -> Generator[Progress, None, dict[str, Any]]:
         """The same on the texts that came with the SAE, held out from the labels; stores nothing."""
@@ -240,11 +260,12 @@ class Latents:
         file = cache_folder() / "labels" / f"{key}.npy"
         if file.is_file():
             return np.asarray(np.load(file), dtype=np.float32)
+        different, of = np.unique(texts, return_inverse=True)
         parts = []
-        for start in range(0, len(texts), LABELS_AT_ONCE):
-            yield Progress(start, len(texts), "encoding the labels")
-            parts.append(self._engine.encode(texts[start : start + LABELS_AT_ONCE]).dense)
-        vectors = np.concatenate(parts)
+        for start in range(0, len(different), LABELS_AT_ONCE):
+            yield Progress(start, len(different), "reading the labels")
+            parts.append(self._engine.embed(different[start : start + LABELS_AT_ONCE].tolist()))
+        vectors = np.concatenate(parts)[of]
         file.parent.mkdir(parents=True, exist_ok=True)
         np.save(file, vectors.astype(np.float16))
         return vectors
@@ -280,7 +301,8 @@ class Latents:
         search: words that the label or the latent's own words contain, or a latent's number. text: only latents that
         this text fires, ``fires`` being their strongest activation (encodes the text). sort: one of SORTS. live: only
         those that a memory of this bank fires. Latents that are called what is searched stand first, and of equal ones
-        those that are trusted more. The number of rows found is in the schema's metadata (``found``).
+        those that are trusted more, or, by trust, those that more memories fire. The number of rows found is in the
+        schema's metadata (``found``).
         """
         if sort not in SORTS:
             raise CoreError(f"Latents are sorted by {', '.join(SORTS)}; not by “{sort}”.")
@@ -321,9 +343,12 @@ class Latents:
         (rows,) = np.nonzero(keep)
         by = columns[sort][rows].astype(np.float64)
         if sort == "trust_here":  # as it is read, and elsewhere where this bank is too small to tell
-            by = np.where(np.isnan(by), there[rows] - 1, np.round(by, 2))
+            by = np.where(np.isnan(by), there[rows] - 1, by)
+        then = np.nan_to_num(there)
+        if sort in ("trust", "trust_here"):  # equal as far as they are read
+            by, then = np.round(by, 2), memories
         by = np.where(np.isnan(by), np.inf, -by if descending else by)
-        chosen = rows[np.lexsort((rows, -np.nan_to_num(there[rows]), by, ~called[rows]))[:limit]]
+        chosen = rows[np.lexsort((rows, -then[rows], by, ~called[rows]))[:limit]]
         table = pa.table({name: pa.array(values[chosen]) for name, values in columns.items()})
         return table.replace_schema_metadata({"found": str(len(rows)), "latents": str(n)})
 
@@ -379,7 +404,7 @@ class Latents:
         index = self._bank.index()
         rows = here.firing(index, latent, among)[0][:TOP_MEMORIES]
         texts = [index.texts[r] for r in rows.tolist()]
-        return [(text, _word(text, span)) for text, span in zip(texts, _peaks(index, latent, rows), strict=True)]
+        return [(text, _spoken(text, span)) for text, span in zip(texts, _peaks(index, latent, rows), strict=True)]
 
     def info(self, latent: int) -> LatentInfo:
         """Everything known of one latent."""
@@ -413,6 +438,7 @@ class Latents:
             memory_max=top,
             neuronpedia=self._neuronpedia(latent),
             note=self.bookmarks().get(latent),
+            words_here=_counted([_spoken(index.texts[r], span) for r, span in zip(rows.tolist(), spans, strict=False)]),
         )
 
     def activations(self, latent: int) -> Floats:
@@ -536,16 +562,21 @@ def _peaks(index: Index, latent: int, rows: np.ndarray) -> list[Span]:
         return []
     codes = index.derived("merged", index.codes.merged)
     starts, spans = codes.indptr, []
-    for r in rows[: 4 * TOP_MEMORIES].tolist():
+    for r in rows[:PEAKS_READ].tolist():
         at = int(starts[r] + np.searchsorted(codes.latents[starts[r] : starts[r + 1]], latent))
         spans.append(_token(codes, r, index.texts[r], at))
     return spans
 
 
-def _word(text: str, token: Span) -> str:
-    """The whole word that a token is part of."""
-    words = re.finditer(r"\w+(?:['’-]\w+)*", text)
-    return next((word.group() for word in words if word.start() <= token.start < word.end()), token.text)
+def _spoken(text: str, token: Span) -> str:
+    """The whole word that a token is part of, or the token itself where it is of none."""
+    return word_at(text, token.start) or token.text
+
+
+def _counted(words: Sequence[str]) -> tuple[tuple[str, float], ...]:
+    """Words in small letters with their share, the commonest first, ties by alphabet."""
+    counted = Counter(word.lower() for word in words)
+    return tuple((word, n / len(words)) for word, n in sorted(counted.items(), key=lambda item: (-item[1], item[0])))
 
 
 def _token(codes: Codes, row: int, text: str, at: int) -> Span:

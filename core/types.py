@@ -398,6 +398,8 @@ class LatentInfo:
     """Its page there, where the SAE has one."""
     note: str | None = None
     """The bookmark's note; None where it is not bookmarked."""
+    words_here: tuple[tuple[str, float], ...] = ()
+    """Words that it peaks on in the memories of this bank that fire it most, with their share of these memories."""
 
 
 @dataclass(frozen=True, slots=True)

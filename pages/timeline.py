@@ -20,6 +20,18 @@ def choose_latent(found: Timeline, key: str) -> None:
         st.session_state["latent"] = int(found.latents[picked[0]])
 
 
+COLUMNS = {
+    "latent": st.column_config.NumberColumn("latent", format="%d", width=55),
+    "label": st.column_config.TextColumn("label", width=135),
+    "trust": labels.trust_column("trust", 50),
+    "turns": st.column_config.NumberColumn("turns", width=50, help="Turns that fire it."),
+    "enters": st.column_config.NumberColumn("enters", width=55, help="The first turn that fires it."),
+    "returns": st.column_config.NumberColumn("returns", width=60, help="Stays after the first."),
+    "longest stay": st.column_config.NumberColumn("stay", width=45, help="The longest, in turns."),
+    "longest absence": st.column_config.NumberColumn("absence", width=60, help="The longest, in turns."),
+}
+
+
 def read_turn(found: Timeline) -> None:
     turn = st.session_state["timeline_turn"]
     st.session_state["memory"] = None if turn is None else found.ids[turn]
@@ -31,7 +43,8 @@ def latents(bank: MemoryBank, found: Timeline, latent: int | None) -> None:
     rows = [{name: value for name, value in row.items() if name != "weight"} for row in timeline.rows(bank, found)]
     st.dataframe(
         rows, key=key, on_select=partial(choose_latent, found, key), selection_mode="single-row", hide_index=True,
-        height=min(38 + 35 * len(rows), 388), column_config={"trust": labels.trust_column()},
+        height=min(38 + 35 * len(rows), 388), column_config=COLUMNS, placeholder="–",
+        alt=f"{len(rows)} latents: when each enters, how often it returns, its longest stay and absence.",
     )  # fmt: skip
     parts.small("Stays and absences in turns; a silence of more than four turns ends a stay.")
 

@@ -16,7 +16,7 @@ import numpy as np
 from core.encoding.catalogue import Catalogue
 from core.encoding.engines import Encoder
 from core.encoding.pooling import pool
-from core.types import Codes, TokenTrace
+from core.types import Codes, Floats, TokenTrace
 
 N_LATENTS, D = 512, 32
 
@@ -62,6 +62,9 @@ class FakeEncoder(Encoder):
 
     def release(self) -> None:
         self._warm = False
+
+    def embed(self, texts: list[str]) -> Floats:
+        return self.encode(texts).dense
 
     def encode(self, texts: list[str], query: bool = False) -> Codes:
         if self.gate is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Sequence
 
@@ -10,6 +9,7 @@ import numpy as np
 
 from core import MemoryBank
 from core.types import Label
+from core.words import WORD, stems
 from ui import labels
 
 LOOKED_AT = 12
@@ -22,7 +22,6 @@ BORNE_OUT = 0.25
 """Share of memories that must say a label's words: “jfk” does not call a cluster in which it fires on “Radek”."""
 LAST = 3
 """Ranks from here on are read only where there is no other."""
-_WORD = re.compile(r"\w+(?:['’-]\w+)*")
 Fired = tuple[Label, Sequence[tuple[str, str]]]
 """A latent of the cluster, and (text, word it peaks on) of memories of the cluster that fire it."""
 
@@ -45,12 +44,12 @@ def called(latents: Sequence[Fired]) -> str:
     ranked = sorted((_name(label, fired) for label, fired in latents), key=lambda found: found[0])
     ranked = [found for found in ranked if found[0] < LAST] or ranked
     said: list[str] = []
-    stems: set[str] = set()
+    known: set[str] = set()
     for _, words, name in ranked:
-        own = set(_stems(words))
-        if not own & stems:
+        own = set(stems(words))
+        if not own & known:
             said.append(name)
-            stems |= own
+            known |= own
     return ", ".join(said[:NAMES]) or "nothing sets it apart"
 
 
@@ -67,22 +66,15 @@ def _name(label: Label, fired: Sequence[tuple[str, str]]) -> tuple[int, str, str
 
 def _share(term: str, fired: Sequence[tuple[str, str]]) -> float:
     """Of the memories, those that say every word of the term, in whatever inflection."""
-    wanted = set(_stems(term))
-    return sum(wanted <= set(_stems(text)) for text, _ in fired) / max(len(fired), 1) if wanted else 0.0
-
-
-def _stems(text: str) -> list[str]:
-    import Stemmer
-
-    found: list[str] = Stemmer.Stemmer("english").stemWords(_WORD.findall(text.lower()))
-    return found
+    wanted = set(stems(term))
+    return sum(wanted <= set(stems(text)) for text, _ in fired) / max(len(fired), 1) if wanted else 0.0
 
 
 def _peak(words: Sequence[str]) -> str:
     """The word that most memories peak on, in its commonest spelling; nothing where it means little alone."""
     from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
-    counted = Counter(word.lower() for word in words if _WORD.fullmatch(word))
+    counted = Counter(word.lower() for word in words if WORD.fullmatch(word))
     best = max(counted, key=lambda word: (counted[word], word), default="")
     if len(best) < 2 or best in ENGLISH_STOP_WORDS:
         return ""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import isnan
-from typing import Any
+from typing import Any, Literal
 
 import streamlit as st
 
 from core.types import Label, LatentInfo
+from core.words import stems
 from ui import parts
 
 HARDLY_BETTER = 0.6
@@ -25,6 +26,8 @@ TRUST_HELP = (
     "How well the label alone tells texts that strongly fire the latent from similar texts that do not "
     "(AUROC of the cosine of label and text): 1 is always right, .5 is chance."
 )
+FEW, MOSTLY = 5, 0.5
+"""Memories that are too few to doubt a label by, and the share of them that must peak on one word."""
 DENSITIES = ((0.0002, "very rare"), (0.005, "rare, specific"), (0.02, "fairly common"), (0.1, "common, broad"))
 """Share of tokens below which a latent is called so."""
 Names = Mapping[int, Label]
@@ -58,9 +61,9 @@ def cells(latent: int, names: Names) -> dict[str, Any]:
     return {"latent": latent, "label": text(latent, names), "trust": None if isnan(value) else value}
 
 
-def trust_column() -> Any:
+def trust_column(head: str = "Trust", width: Literal["small"] | int = "small") -> Any:
     """How a table on the screen shows it."""
-    return st.column_config.NumberColumn("Trust", format="%.2f", width="small", help=TRUST_HELP)
+    return st.column_config.NumberColumn(head, format="%.2f", width=width, help=TRUST_HELP)
 
 
 def trust(label: Label | None) -> float:
@@ -114,6 +117,17 @@ def _two(value: float) -> str:
 def fine_percent(share: float) -> str:
     """Like parts.percent, down to the rarest: 0.0077 %"""
     return parts.percent(share) if share >= 0.001 or share == 0 else f"{100 * share:.1g}\u202f%"
+
+
+def elsewhere(info: LatentInfo) -> str:
+    """A warning where it peaks here on one word that its name knows nothing of; nothing where the label may hold."""
+    if info.memories < FEW or not info.words_here or not info.label.text:
+        return ""
+    word, share = info.words_here[0]
+    named_after = set(stems(" ".join([info.label.text, *(word for word, _ in info.words)])))
+    if share < MOSTLY or not stems(word) or named_after & set(stems(word)):
+        return ""
+    return f"Here it mostly peaks on “{word}”, which it was not named after: do not trust the label in this bank."
 
 
 def density_words(info: LatentInfo) -> str:

@@ -9,6 +9,7 @@ from math import isnan
 import streamlit as st
 
 from core import MemoryBank
+from core.latents import PEAKS_READ
 from core.types import LatentInfo
 from ui import banks, charts, components, labels, link, parts, passages, tray
 from ui.colours import ACTIVATION
@@ -115,15 +116,27 @@ def activity(bank: MemoryBank, info: LatentInfo) -> None:
 
 
 def words(info: LatentInfo) -> None:
-    """What its activation falls on."""
-    if not info.words:
+    """What its activation falls on, elsewhere and here, and a warning where that is not the same."""
+    if info.words:
+        st.subheader("Words its activation falls on", anchor=False)
+        _words(info.words)
+    if not info.words_here:
         return
-    st.subheader("Words its activation falls on", anchor=False)
-    top = max(share for _, share in info.words)
+    shown = min(info.memories, PEAKS_READ)
+    of = f"the {shown} memories that fire it most" if info.memories > shown else f"all {shown:,} memories that fire it"
+    title = "Words it peaks on in this bank"
+    st.subheader(title, anchor=False, help=f"The share of {of if shown > 1 else 'the one memory that fires it'}.")
+    _words(info.words_here)
+    if sentence := labels.elsewhere(info):
+        st.caption(f":material/warning: {parts.plain(sentence)}")
+
+
+def _words(found: Sequence[tuple[str, float]]) -> None:
+    top = max(share for _, share in found)
     said = " ".join(
         f'<span style="background: color-mix(in srgb, {ACTIVATION} {55 * share / top:.0f}%, transparent)">'
         f"{html.escape(word)} <small>{html.escape(labels.fine_percent(share))}</small></span>"
-        for word, share in info.words[:WORDS]
+        for word, share in found[:WORDS]
     )
     st.html(f'<div class="mn-words">{said}</div>')
 

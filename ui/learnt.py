@@ -62,7 +62,8 @@ def table(title: str, rows: list[dict[str, Any]], names: labels.Names) -> None:
 
     st.dataframe(
         [row | labels.cells(row["latent"], names) for row in rows], hide_index=True, key=key, on_select=chosen,
-        selection_mode="single-row", height=36 * len(rows) + 38,
+        selection_mode="single-row", height="content", placeholder="–",
+        alt=f"{title}: {len(rows)} latents with label, trust and weight; a row opens its latent.",
         column_order=("latent", "label", "trust", "weight", "memories"),
         column_config={
             "latent": st.column_config.NumberColumn("Latent", format="%d", width="small"),

@@ -196,7 +196,7 @@ def audit(bank: MemoryBank, run: Run, latent: int | None) -> Contrast | None:
 
     st.dataframe(
         audit_rows(found, at, names), key=key, on_select=on_select, selection_mode="single-row", hide_index=True,
-        height="content", alt="Latents by their log-odds of standing in answered questions.",
+        height="content", placeholder="–", alt="Latents by their log-odds of standing in answered questions.",
         column_order=("label", "latent", "answered", "missed", "log_odds", "low", "high", "q", "trust"),
         column_config={
             "latent": st.column_config.NumberColumn("Latent", format="%d", width="small"),

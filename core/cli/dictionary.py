@@ -162,6 +162,7 @@ def _latent(a: argparse.Namespace) -> Result:
         "mean": info.mean,
         "histogram": info.histogram,
         "words": [{"word": word, "share": share} for word, share in info.words],
+        "words_here": [{"word": word, "share": share} for word, share in info.words_here],
         "memories": info.memories,
         "memory_density": info.memory_density,
         "top": [
@@ -186,6 +187,7 @@ def _latent(a: argparse.Namespace) -> Result:
     ]
     lists = {
         "words": [f"{word} {share:.0%}" for word, share in info.words[:8]],
+        "here": [f"{word} {share:.0%}" for word, share in info.words_here[:8]],
         "nearest": [name(i) for i, _ in info.nearest[:5]],
         "fires with": [name(i) for i, *_ in info.coactive[:5]],
     }

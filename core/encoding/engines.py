@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 CODE_FORMAT = 1
 """Raised when the same weights would give other codes."""
+EMBEDDED_AT_ONCE = 1024
+"""Texts whose dense vectors alone are made together."""
 PART_TOKENS = 96
 """A longer text is scored by its best part: about 400 characters, a paragraph."""
 EMBEDDING = "embedding"
@@ -162,6 +164,8 @@ class Encoder(Protocol):
     def release(self) -> None: ...
 
     def encode(self, texts: list[str], query: bool = False) -> Codes: ...
+
+    def embed(self, texts: list[str]) -> Floats: ...
 
     def trace(self, text: str) -> TokenTrace: ...
 
@@ -304,6 +308,12 @@ class Engine:
             model, dictionary, dense = self._parts()
             return encode_with(model, dictionary, texts, None if dense is None else dense.encode(texts, query))
 
+    def embed(self, texts: list[str]) -> Floats:
+        """float32 [n, d], the dense vectors of ``encode`` alone: no dictionary is asked."""
+        with self._lock, self._named():
+            model, _, dense = self._parts()
+            return embed_with(model, dense, texts)
+
     def trace(self, text: str) -> TokenTrace:
         """Every latent at every token of one text."""
         with self._lock, self._named():
@@ -409,6 +419,22 @@ def encode_with(
         per_text(residual).astype(np.float32),
         per_text(variance).astype(np.float32),
     )
+
+
+def embed_with(model: TokenModel | EmbeddingModel, dense: DenseEmbedder | None, texts: list[str]) -> Floats:
+    """float32 [n, d], unit rows: of the dense embedder, or the model's own sentence embedding where there is none."""
+    from core.encoding.model import unit
+
+    if dense is not None:
+        return dense.encode([text or "." for text in texts])
+    out = [np.zeros((0, model.d_in), np.float32)]
+    for start in range(0, len(texts), EMBEDDED_AT_ONCE):
+        tokens = model.tokenize([text or "." for text in texts[start : start + EMBEDDED_AT_ONCE]])
+        sums = np.zeros((len(tokens.text_indptr) - 1, model.d_in), np.float32)
+        for batch in model.states(tokens):
+            np.add.at(sums, tokens.window_text[batch.windows], batch.window_sums.numpy())
+        out.append(unit(sums))
+    return np.concatenate(out)
 
 
 def activations(

@@ -7,7 +7,7 @@ from typing import Any
 from core.encoding.catalogue import Catalogue
 from core.encoding.engines import Encoder
 from core.errors import EngineMissing
-from core.types import Codes, TokenTrace
+from core.types import Codes, Floats, TokenTrace
 
 USUAL_BALANCE = 0.25
 """Of codes that were stored before engines stated one."""
@@ -65,6 +65,10 @@ class StoredEngine(Encoder):
         """There is nothing to give back."""
 
     def encode(self, texts: list[str], query: bool = False) -> Codes:
+        self.load()
+        raise AssertionError
+
+    def embed(self, texts: list[str]) -> Floats:
         self.load()
         raise AssertionError
 

@@ -21,7 +21,7 @@ from core.analysis import labels as naming
 from core.analysis.meaning import meanings
 from core.analysis.trust import A_SIDE, ENOUGH, Sides, shuffled, sides, trust
 from core.encoding import catalogue
-from core.encoding.engines import EngineSpec, activations, token_model
+from core.encoding.engines import EngineSpec, activations, embed_with, token_model
 from core.encoding.pooling import pool
 from core.encoding.weights import locate
 from core.errors import CoreError
@@ -104,7 +104,7 @@ def describe(
     held = yield from _read(*reader, _cut(model, corpus, seed + 1, held_out=True), judging, tokens, total, "for trust")
     yield Progress(total, total, "measuring trust")
     judged = sides(held.fires, np.asarray(held.strata), A_SIDE, seed)
-    vectors = embed(model, dense, names)
+    vectors = embed_with(model, dense, names)
     believed = trust(vectors, held.vectors, judged)
     named = np.asarray([bool(name) for name in names])
     believed = np.where(named & (judged.count >= ENOUGH), believed, np.nan).astype(np.float32)
@@ -151,22 +151,6 @@ def summary(vectors: Floats, named: np.ndarray, texts: Floats, judged: Any) -> d
         "without_label": int((enough & ~named).sum()),
         "too_rare": int((~enough).sum()),
     }
-
-
-def embed(model: TokenModel, dense: DenseEmbedder | None, texts: list[str]) -> Floats:
-    """float32 [n, d], unit rows: of the dense embedder, or the model's own sentence embedding where there is none."""
-    from core.encoding.model import unit
-
-    if dense is not None:
-        return dense.encode([text or "." for text in texts])
-    out = []
-    for start in range(0, len(texts), TEXTS_AT_ONCE):
-        tokens = model.tokenize([text or "." for text in texts[start : start + TEXTS_AT_ONCE]])
-        sums = np.zeros((len(tokens.text_indptr) - 1, model.d_in), np.float32)
-        for batch in model.states(tokens):
-            np.add.at(sums, tokens.window_text[batch.windows], batch.window_sums.numpy())
-        out.append(unit(sums))
-    return np.concatenate(out)
 
 
 def _cut(model: TokenModel, corpus: Path, seed: int, held_out: bool) -> Iterator[tuple[str, int]]:
@@ -257,7 +241,7 @@ def _name(
     peaks = np.full(drawn.positive.shape, -1, np.int32)
     word = np.asarray(made.peaks[drawn.positive[row, column], row]).ravel().astype(np.int64)
     peaks[row, column] = term_of[word]
-    vectors, meaning = embed(model, dense, terms.shown), meanings(made.vectors, drawn, directions)
+    vectors, meaning = embed_with(model, dense, terms.shown), meanings(made.vectors, drawn, directions)
     found = naming.candidates(terms, drawn, peaks, naming.nearest(terms, vectors, meaning))
     labels = naming.choose(terms, vectors, made.vectors, drawn, found, meaning)
     first = np.searchsorted(row, np.arange(len(labels) + 1))
@@ -265,7 +249,7 @@ def _name(
     labels = [
         naming.with_mark(label, spoken[a:b].tolist()) for label, (a, b) in zip(labels, pairwise(first), strict=True)
     ]
-    return labels, trust(embed(model, dense, labels), made.vectors, drawn)
+    return labels, trust(embed_with(model, dense, labels), made.vectors, drawn)
 
 
 def _statistics(made: Windows, sae: Any) -> dict[str, Any]:

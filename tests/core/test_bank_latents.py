@@ -150,6 +150,7 @@ def test_everything_about_one_latent(bank: MemoryBank) -> None:
     info = bank.latents.info(LAKE)
     assert (info.label.text, info.label.source) == ("water", "words")
     assert info.label.trust == pytest.approx(0.8)
+    assert info.words_here == (("lake", 1.0),)
     assert info.words == (("lake", 0.75), ("shore", 0.25))
     assert (info.memories, info.memory_density, info.memory_max) == (3, 0.6, 4.0)
     assert [(i, value, span.text) for i, value, span in info.top] == [(f"m{i}", 4.0, "lake") for i in (0, 1, 2)]
@@ -262,6 +263,27 @@ def test_trust_among_the_memories(tmp_path: Path, engine: Described) -> None:
     bank.latents.rename(LAKE, "ponds of old")
     again = bank.latents.labels([LAKE])[LAKE]
     assert again.trust_here != label.trust_here  # of the new name, not of the old one
+
+
+def test_trust_is_measured_when_memories_come(tmp_path: Path, engine: Described) -> None:
+    def add(bank: MemoryBank, prefix: str, n: int) -> list[str]:
+        texts = [f"{word} {prefix}{i}" for i in range(n) for word in ("lake", "salt")]
+        return [step.note for step in bank.add(Reading([Memory(text, text) for text in texts], [], []))]
+
+    bank = MemoryBank.open(tmp_path / "grows.duckdb", engine)
+    assert "trust measured" not in add(bank, "few", 8)  # 16 tell nothing
+    assert "trust measured" in add(bank, "more", 22)
+    first = bank.latents.labels([LAKE])[LAKE]
+    assert (first.text, first.n_here) == ("water", 24)
+    assert "trust measured" not in add(bank, "some", 2)  # 4 among 64
+    assert bank.latents.labels([LAKE])[LAKE] == first
+
+
+def test_memories_too_unlike_to_measure_trust_are_imported_all_the_same(tmp_path: Path, engine: Described) -> None:
+    bank = MemoryBank.open(tmp_path / "unlike.duckdb", engine)
+    report = finish(bank.add(Reading([Memory(f"m{i}", f"word{i} and{i}") for i in range(40)], [], [])))
+    assert report.encoded == 40
+    assert isnan(bank.latents.labels([LAKE])[LAKE].trust_here)
 
 
 def test_a_small_bank_says_nothing(bank: MemoryBank) -> None:

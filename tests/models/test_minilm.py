@@ -122,6 +122,12 @@ def test_dense_equals_sentence_transformers(minilm: Engine, together: Codes) -> 
 # --- the sparse side --------------------------------------------------------------------------------------------------
 
 
+def test_the_dense_vector_alone_is_that_of_the_codes(minilm: Engine, together: Codes) -> None:
+    alone = minilm.embed([*TEXTS, LONG])
+    assert np.abs((alone * together.dense).sum(1) - 1).max() < 1e-5
+    assert minilm.embed([]).shape == (0, together.d)
+
+
 def test_the_first_code_is_that_of_sae_lens_and_its_rounds_leave_less_out(minilm: Engine) -> None:
     import torch
     from sae_lens import SAE

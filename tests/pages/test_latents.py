@@ -250,7 +250,7 @@ def test_the_tray_goes_to_compose_and_to_recall(show: Show, bank: Make) -> None:
     page.at.button(key="compose_recall").click()
     page.run()
     assert page.at.title[0].value == "Which memories come back, and why?"
-    assert chips(page, "recall_tray")[0]["aria"] == f"+2 “foxes” (latent {FOX}): take it out"
+    assert chips(page, "recall_tray")[0]["aria"] == f"+2 “foxes” (latent {FOX}, trust .80): take it out"
     assert [row["id"] for row in page.component("hits")["columns"][1]["rows"]] == ["m1", "m0"]
     assert "No words are asked for" in page.component("hits")["columns"][0]["note"]
     assert page.component("why")["rows"][0]["label"] == "foxes"
@@ -438,7 +438,7 @@ def test_a_described_dictionary_is_shown_without_memories(show: Show, bank: Make
 def test_memory_names_its_latents(show: Show, bank: Make) -> None:
     bank("mine", *TEXTS, fox="foxes")
     page = show("memory", bank="mine", memory="m1", latent=str(FOX), token="1")
-    assert f"Tinted by “foxes” (latent {FOX})" in page.words
+    assert f"Tinted by “foxes” (latent {FOX}, trust .80)" in page.words
     assert page.component("strip")["tokens"][1]["latents"] == [[str(FOX), "3.00", "foxes"]]
     assert chips(page, "memory_chips")[0]["label"] == "foxes"
     page.button("Open in Latents").click()

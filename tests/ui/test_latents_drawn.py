@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from math import nan
 
 import pyarrow as pa
@@ -56,6 +57,29 @@ def test_the_bank_in_words() -> None:
     assert "no encoded memory" in labels.bank_words(info(nan), 0)
     assert labels.bank_words(info(nan), 9) == "No memory of this bank fires it."
     assert labels.bank_words(info(nan, 1, 0.5), 2) == "1 of 2 memories fires it here (50\u202f%)."
+
+
+@pytest.mark.parametrize(
+    ("memories", "words", "here", "doubt"),
+    [
+        (9, ("kennedy",), (("radek", 0.9), ("jfk", 0.1)), True),
+        (9, ("kennedy",), (("radek", 0.4), ("kedar", 0.3)), False),  # many words may be a concept
+        (9, ("radek",), (("radek", 0.9),), False),
+        (9, (), (("jfk", 0.9),), False),
+        (9, ("presidents",), (("president", 0.9),), False),
+        (4, ("kennedy",), (("radek", 1.0),), False),
+        (9, ("kennedy",), ((",", 0.9),), False),
+        (9, ("kennedy",), (), False),
+    ],
+)
+def test_a_label_that_was_made_of_other_words(
+    memories: int, words: tuple[str, ...], here: tuple[tuple[str, float], ...], doubt: bool
+) -> None:
+    named = replace(
+        info(0.1, memories, 0.1), label=Label(7, "jfk"), words=tuple((w, 0.5) for w in words), words_here=here
+    )
+    assert bool(labels.elsewhere(named)) == doubt
+    assert not labels.elsewhere(replace(named, label=Label(7)))
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,20 @@
+"""What a word is, wherever words are counted or compared."""
+
+from __future__ import annotations
+
+import re
+
+WORD = re.compile(r"\w+(?:['’-]\w+)*")
+
+
+def word_at(text: str, place: int) -> str:
+    """The whole word around a place of a text; nothing where there is none."""
+    return next((found.group() for found in WORD.finditer(text) if found.start() <= place < found.end()), "")
+
+
+def stems(text: str) -> list[str]:
+    """The words of a text in small letters, inflections as one (Porter 2001)."""
+    import Stemmer
+
+    found: list[str] = Stemmer.Stemmer("english").stemWords(WORD.findall(text.lower()))
+    return found
