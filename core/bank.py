@@ -282,10 +282,8 @@ class MemoryBank:
         """
         with self._database.work() as cursor:
             ids, texts = tables.pending(cursor, self.engine.fingerprint)
-        if not ids:
-            return 0
         total, done, encoded = sum(map(len, texts)), 0, 0
-        if not self.engine.warm:
+        if ids and not self.engine.warm:
             yield Progress(0, total, f"loading {self.engine.name}")
             self.engine.load()
         for start, stop in _batches(texts):
@@ -296,7 +294,7 @@ class MemoryBank:
             encoded += stop - start
             done += sum(map(len, texts[start:stop]))
             yield Progress(done, total, f"{encoded:,} of {len(ids):,} memories encoded")
-        yield from self.latents.refresh_trust(encoded)
+        yield from self.latents.refresh_trust()
         return encoded
 
     def adopt(self, ids: Sequence[str], codes: Codes, queries: Sequence[str], query_codes: Codes) -> None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import csv
+import hashlib
+import io
 import re
 from collections import Counter
 from collections.abc import Generator, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +19,7 @@ import pyarrow as pa
 from core.analysis import latents as here
 from core.analysis.trust import ENOUGH, Sides, shuffled, trust
 from core.encoding.engines import Encoder
+from core.encoding.weights import write_atomically
 from core.errors import CoreError
 from core.retrieval.index import Index
 from core.settings import cache_folder
@@ -25,6 +29,7 @@ from core.types import (
     Codes,
     Context,
     Floats,
+    Ints,
     Label,
     LatentInfo,
     Pair,
@@ -40,6 +45,7 @@ if TYPE_CHECKING:
 
 LONGEST_LABEL = 200
 TOP_MEMORIES = 20
+LONGEST_WORD = 40
 PEAKS_READ = 80
 """Memories whose peak is looked up, those that fire a latent most."""
 BANK_CONTEXTS = ((0.75, 1.0), (0.5, 0.75), (0.25, 0.5), (0.0, 0.25))
@@ -131,8 +137,8 @@ class Latents:
     def import_labels(self, file: str | Path) -> int:
         """Your own labels from a CSV with the columns ``latent`` and ``label``; returns how many were stored.
 
-        Labels equal to the one shown are left alone; the trust of the others is measured where the model is. Raises
-        CoreError that names the line; then nothing is stored.
+        Labels equal to the one shown are left alone; the trust of the others is measured where the model is, unless
+        they are many. Raises CoreError that names the line; then nothing is stored.
         """
         file = Path(file)
         rows: list[tuple[int, str, str, float | None]] = []
@@ -150,7 +156,7 @@ class Latents:
         new = {row[0]: row for row in rows if row[2] != shown[row[0]].text}
         self.store(list(new.values()))
         named = [label for label in self.labels(new).values() if label.text]
-        if named and self._engine.warm:
+        if 0 < len(named) <= LABELS_AT_ONCE and self._engine.warm:
             self.judge(named)
         return len(new)
 
@@ -177,11 +183,20 @@ class Latents:
             for label, a, b, n in zip(labels, there, found, count, strict=True)
         ]
 
-    def refresh_trust(self, added: int) -> Generator[Progress, None, None]:
-        """Measure trust anew where so many memories more are worth it: enough to tell, and not few among many."""
-        n = len(self._bank.index())
-        if FEWEST_JUDGED <= n <= MOST_JUDGED and added >= NEW * n and any(self._shown_texts()):
+    def refresh_trust(self, anew: bool = False) -> Generator[Progress, None, None]:
+        """Measure trust where that is due: a tenth of the memories is new since it was measured last.
+
+        anew: the labels are new, too. Small banks tell nothing, large ones wait to be asked. What goes wrong is said in
+        the progress and stops nobody.
+        """
+        with self._bank.work() as cursor:
+            n, then = names.judged(cursor, self._engine.fingerprint)
+        if not FEWEST_JUDGED <= n <= MOST_JUDGED or not (anew or n - then >= NEW * n) or not any(self._shown_texts()):
+            return
+        try:
             yield from self._measured()
+        except (CoreError, OSError) as problem:
+            yield Progress(1, 1, f"trust could not be measured: {problem}")
 
     def measure(self) -> Generator[Progress, None, dict[str, Any]]:
         """Measure the trust of every label in this bank and keep it; returns the figures of all of them.
@@ -191,25 +206,25 @@ class Latents:
         """
         if not any(self._shown_texts()):
             raise CoreError(f"No latent of engine {self._engine.name} has a label yet.")
-        found, dealt, enough = yield from self._measured()
-        return _figures(found, dealt, enough) | {
+        named, vectors, found, count = yield from self._measured()
+        dealt, _ = here.trust_here(self._bank.index(), named, vectors[shuffled(count)])
+        return _figures(found, dealt, ~np.isnan(found) & (count >= ENOUGH)) | {
             "texts": f"the {len(self._bank.index()):,} memories of {self._bank.name}",
-            "n_labels": len(found),
+            "n_labels": len(named),
         }
 
-    def _measured(self) -> Generator[Progress, None, tuple[Floats, Floats, np.ndarray]]:
-        """(trust, trust of labels dealt at random, bool whether enough memories) of every label, [l] each; kept."""
+    def _measured(self) -> Generator[Progress, None, tuple[Ints, Floats, Floats, Ints]]:
+        """(latents that have a label, its embedding, its trust, memories a side), [l] or [l, d]; trust is kept."""
         index, shown = self._bank.index(), self._shown_texts()
         named = np.flatnonzero([bool(text) for text in shown]).astype(np.int32)
         vectors = yield from self._label_vectors([shown[i] for i in named])
         found, count = here.trust_here(index, named, vectors)
-        dealt, _ = here.trust_here(index, named, vectors[shuffled(count)])
         measured = ~np.isnan(found)
         rows = _trust_rows(named[measured], [shown[i] for i in named[measured]], found, count, measured)
         with self._bank.write() as cursor:
             names.set_trust(cursor, self._engine.fingerprint, rows, whole=True)
         yield Progress(len(named), len(named), "trust measured")
-        return found, dealt, measured & (count >= ENOUGH)
+        return named, vectors, found, count
 
     def measure_shipped(self) -> Generator[Progress, None, dict[str, Any]]:
         """The same on the texts that came with the SAE, held out from the labels; stores nothing."""
@@ -249,26 +264,32 @@ class Latents:
         shown = [str(text) for text in self._column("label")]
         rank = {source: i for i, source in enumerate(LABEL_SOURCES)}
         for latent, _, text, _ in sorted(stored, key=lambda row: -rank[row[1]]):
-            shown[latent] = text
+            if latent < len(shown):
+                shown[latent] = text
         return shown
 
     def _label_vectors(self, texts: list[str]) -> Generator[Progress, None, Floats]:
-        """Embeddings of labels, float32 [l, d]; kept in the cache, since they change with the labels alone."""
-        import hashlib
-
-        key = hashlib.sha256("\x00".join([self._engine.fingerprint, *texts]).encode()).hexdigest()[:32]
+        """Embeddings of labels, float32 [l, d]. Those that came with the SAE are kept in the cache."""
+        came = sorted({str(text) for text in self._column("label")} - {""})
+        later = sorted(set(texts) - set(came))
+        row = {text: i for i, text in enumerate([*came, *later])}
+        key = hashlib.sha256("\x00".join([self._engine.fingerprint, *came]).encode()).hexdigest()[:32]
         file = cache_folder() / "labels" / f"{key}.npy"
-        if file.is_file():
-            return np.asarray(np.load(file), dtype=np.float32)
-        different, of = np.unique(texts, return_inverse=True)
-        parts = []
-        for start in range(0, len(different), LABELS_AT_ONCE):
-            yield Progress(start, len(different), "reading the labels")
-            parts.append(self._engine.embed(different[start : start + LABELS_AT_ONCE].tolist()))
-        vectors = np.concatenate(parts)[of]
-        file.parent.mkdir(parents=True, exist_ok=True)
-        np.save(file, vectors.astype(np.float16))
-        return vectors
+        vectors = _kept(file, len(came))
+        if vectors is None:
+            vectors = yield from self._embedded(came)
+            _keep(file, vectors)
+        if later:
+            more = yield from self._embedded(later)
+            vectors = np.concatenate([vectors, more]) if came else more
+        return vectors[[row[text] for text in texts]]
+
+    def _embedded(self, texts: list[str]) -> Generator[Progress, None, Floats]:
+        parts = [np.zeros((0, 0), np.float32)] if not texts else []
+        for start in range(0, len(texts), LABELS_AT_ONCE):
+            yield Progress(start, len(texts), "measuring trust: reading the labels")
+            parts.append(self._engine.embed(texts[start : start + LABELS_AT_ONCE]))
+        return np.concatenate(parts)
 
     # --- bookmarks ----------------------------------------------------------------------------------------------------
 
@@ -301,8 +322,8 @@ class Latents:
         search: words that the label or the latent's own words contain, or a latent's number. text: only latents that
         this text fires, ``fires`` being their strongest activation (encodes the text). sort: one of SORTS. live: only
         those that a memory of this bank fires. Latents that are called what is searched stand first, and of equal ones
-        those that are trusted more, or, by trust, those that more memories fire. The number of rows found is in the
-        schema's metadata (``found``).
+        those that are trusted more, or, by trust, those that more memories fire; then the denser. The number of rows
+        found is in the schema's metadata (``found``).
         """
         if sort not in SORTS:
             raise CoreError(f"Latents are sorted by {', '.join(SORTS)}; not by “{sort}”.")
@@ -344,11 +365,11 @@ class Latents:
         by = columns[sort][rows].astype(np.float64)
         if sort == "trust_here":  # as it is read, and elsewhere where this bank is too small to tell
             by = np.where(np.isnan(by), there[rows] - 1, by)
-        then = np.nan_to_num(there)
+        then, last = np.nan_to_num(there), np.nan_to_num(columns["density"])
         if sort in ("trust", "trust_here"):  # equal as far as they are read
             by, then = np.round(by, 2), memories
         by = np.where(np.isnan(by), np.inf, -by if descending else by)
-        chosen = rows[np.lexsort((rows, -then[rows], by, ~called[rows]))[:limit]]
+        chosen = rows[np.lexsort((rows, -last[rows], -then[rows], by, ~called[rows]))[:limit]]
         table = pa.table({name: pa.array(values[chosen]) for name, values in columns.items()})
         return table.replace_schema_metadata({"found": str(len(rows)), "latents": str(n)})
 
@@ -395,17 +416,6 @@ class Latents:
         known = here.counts(index) if len(index) else np.zeros(self.n, np.int32)
         return {int(i): int(known[i]) for i in latents}
 
-    def peaks(self, latent: int, among: np.ndarray) -> list[tuple[str, str]]:
-        """(text, the word that a latent peaks on) of the memories that fire it, strongest first, at most TOP_MEMORIES.
-
-        among: bool [n], the memories that are asked.
-        """
-        self._check(latent)
-        index = self._bank.index()
-        rows = here.firing(index, latent, among)[0][:TOP_MEMORIES]
-        texts = [index.texts[r] for r in rows.tolist()]
-        return [(text, _spoken(text, span)) for text, span in zip(texts, _peaks(index, latent, rows), strict=True)]
-
     def info(self, latent: int) -> LatentInfo:
         """Everything known of one latent."""
         self._check(latent)
@@ -438,7 +448,7 @@ class Latents:
             memory_max=top,
             neuronpedia=self._neuronpedia(latent),
             note=self.bookmarks().get(latent),
-            words_here=_counted([_spoken(index.texts[r], span) for r, span in zip(rows.tolist(), spans, strict=False)]),
+            words_here=_counted([_word(index.texts[r], span) for r, span in zip(rows.tolist(), spans, strict=False)]),
         )
 
     def activations(self, latent: int) -> Floats:
@@ -556,6 +566,23 @@ def _figures(own: Floats, dealt: Floats, enough: np.ndarray) -> dict[str, Any]:
     }
 
 
+def _kept(file: Path, n: int) -> Floats | None:
+    """Vectors of the cache, float32 [n, d]; None where there are none that can be read."""
+    try:
+        found = np.load(file)
+    except (OSError, ValueError, EOFError):
+        return None
+    return np.asarray(found, np.float32) if found.ndim == 2 and len(found) == n else None
+
+
+def _keep(file: Path, vectors: Floats) -> None:
+    """Half precision; a cache that cannot be written is none."""
+    content = io.BytesIO()
+    np.save(content, vectors.astype(np.float16))
+    with suppress(OSError):
+        write_atomically(file, content.getvalue())
+
+
 def _peaks(index: Index, latent: int, rows: np.ndarray) -> list[Span]:
     """The token at which a latent peaks in some memories."""
     if not len(rows):
@@ -568,14 +595,29 @@ def _peaks(index: Index, latent: int, rows: np.ndarray) -> list[Span]:
     return spans
 
 
-def _spoken(text: str, token: Span) -> str:
-    """The whole word that a token is part of, or the token itself where it is of none."""
-    return word_at(text, token.start) or token.text
+def spoken(index: Index, latent: int, among: np.ndarray) -> list[tuple[str, str]]:
+    """(text, the word that a latent peaks on) of the memories that fire it, strongest first, at most TOP_MEMORIES.
+
+    among: bool [n], the memories that are asked.
+    """
+    rows = here.firing(index, latent, among)[0][:TOP_MEMORIES]
+    texts = [index.texts[r] for r in rows.tolist()]
+    return [(text, _word(text, token)) for text, token in zip(texts, _peaks(index, latent, rows), strict=True)]
+
+
+def _word(text: str, token: Span) -> str:
+    """The whole word that a token is part of, or its mark; nothing where the token is a whole text of several words."""
+    bare = token.text.strip()
+    place = token.start + len(token.text) - len(token.text.lstrip())
+    word = word_at(text, place)
+    if not word:
+        return bare
+    return "" if len(bare) > len(word) else word[:LONGEST_WORD]
 
 
 def _counted(words: Sequence[str]) -> tuple[tuple[str, float], ...]:
     """Words in small letters with their share, the commonest first, ties by alphabet."""
-    counted = Counter(word.lower() for word in words)
+    counted = Counter(word.lower() for word in words if word)
     return tuple((word, n / len(words)) for word, n in sorted(counted.items(), key=lambda item: (-item[1], item[0])))
 
 

@@ -43,9 +43,10 @@ class Learning:
         return (*((shipped,) if shipped and weighting in ("learnt", "yours") else ()), *(own[1] if own else ()))
 
     def table(self, weighting: str = "learnt", limit: int = 20) -> pa.Table:
-        """The latents that weights raise and silence most among those this bank fires: latent, label, weight, memories.
+        """The latents that weights raise and silence most among those this bank fires.
 
-        Raised ones first, from the strongest to the most silenced.
+        Columns: latent, label, trust, trust_here (nan where unknown), weight, memories. Raised ones first, from the
+        strongest to the most silenced.
         """
         if weighting not in self._bank.index().learnt:
             raise CoreError(f"{self._bank.name} has no weights “{weighting}” for engine {self._bank.engine.name}.")
@@ -53,11 +54,14 @@ class Learning:
         order = np.argsort(-weights, kind="stable")
         order = order[fired[order] > 0]
         shown = order if len(order) <= 2 * limit else np.concatenate([order[:limit], order[-limit:]])
-        labels = self._bank.latents.labels(shown.tolist())
+        known = self._bank.latents.labels(shown.tolist())
+        labels = [known[int(i)] for i in shown]
         return pa.table(
             {
                 "latent": shown.astype(np.int32),
-                "label": [labels[int(i)].text for i in shown],
+                "label": [label.text for label in labels],
+                "trust": np.asarray([label.trust for label in labels], np.float32),
+                "trust_here": np.asarray([label.trust_here for label in labels], np.float32),
                 "weight": weights[shown],
                 "memories": fired[shown],
             }

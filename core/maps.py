@@ -14,6 +14,7 @@ from core.analysis import projection
 from core.analysis.contrast import distinguishing
 from core.analysis.projection import KINDS, Components, Kind, Rows
 from core.errors import CoreError
+from core.latents import spoken
 from core.store import maps as stored
 from core.types import Codes, Floats, Progress
 
@@ -192,6 +193,13 @@ class Maps:
     def cluster_latents(self, clusters: np.ndarray, k: int = 6) -> list[list[int]]:
         """For each cluster of ``MemoryMap.clusters`` the latents that most set it apart from all other memories."""
         return distinguishing(self._bank.index(), clusters, k)
+
+    def cluster_words(self, clusters: np.ndarray, k: int = 6) -> list[list[tuple[int, list[tuple[str, str]]]]]:
+        """The same latents, each with (text, the word it peaks on) of the cluster's memories that fire it most."""
+        index = self._bank.index()
+        inside = [clusters == i for i in range(int(clusters.max(initial=-1)) + 1)]
+        found = distinguishing(index, clusters, k)
+        return [[(j, spoken(index, j, mine)) for j in some] for some, mine in zip(found, inside, strict=True)]
 
     def listing(self) -> list[tuple[MapPlan, dict[str, Any], int, int]]:
         """(plan, what it was made with, bank version, memories on it) of the maps kept, latest first."""

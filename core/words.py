@@ -12,9 +12,16 @@ def word_at(text: str, place: int) -> str:
     return next((found.group() for found in WORD.finditer(text) if found.start() <= place < found.end()), "")
 
 
+def empty(word: str) -> bool:
+    """Whether a word means little alone: a mark, a letter, a stop word."""
+    from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
+
+    return len(word) < 2 or not WORD.fullmatch(word) or word.lower() in ENGLISH_STOP_WORDS
+
+
 def stems(text: str) -> list[str]:
     """The words of a text in small letters, inflections as one (Porter 2001)."""
-    import Stemmer
+    import Stemmer  # an instance serves one thread
 
     found: list[str] = Stemmer.Stemmer("english").stemWords(WORD.findall(text.lower()))
     return found

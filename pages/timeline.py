@@ -40,10 +40,12 @@ def read_turn(found: Timeline) -> None:
 def latents(bank: MemoryBank, found: Timeline, latent: int | None) -> None:
     """One row a latent; a click chooses it."""
     key = f"timeline_table_{found.conversation}_{hash(found.latents.tobytes()) & 0xFFFFFF}"
-    rows = [{name: value for name, value in row.items() if name != "weight"} for row in timeline.rows(bank, found)]
+    names = banks.labels(bank, found.latents.tolist())
+    rows = [row | labels.cells(row["latent"], names) for row in timeline.rows(bank, found)]
     st.dataframe(
         rows, key=key, on_select=partial(choose_latent, found, key), selection_mode="single-row", hide_index=True,
-        height=min(38 + 35 * len(rows), 388), column_config=COLUMNS, placeholder="–",
+        height=min(38 + 35 * len(rows), 388), column_order=list(COLUMNS), column_config=COLUMNS,
+        placeholder="–",
         alt=f"{len(rows)} latents: when each enters, how often it returns, its longest stay and absence.",
     )  # fmt: skip
     parts.small("Stays and absences in turns; a silence of more than four turns ends a stay.")

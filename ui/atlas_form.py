@@ -10,7 +10,7 @@ import streamlit as st
 
 from core import MapPlan, MemoryBank
 from core.analysis.projection import Kind
-from ui import banks, labels, link, map_data
+from ui import banks, cluster_names, labels, link, map_data
 
 GROUPS = ("category", "role", "session", "conversation")
 SELECTION = {"atlas_shape": None, "atlas_field": "", "atlas_value": "", "atlas_against": ""}
@@ -157,6 +157,11 @@ def settle(bank: MemoryBank, columns: dict[str, map_data.Column]) -> None:
         state.update(SELECTION)
         return
     names = columns[field].names
+    if field == "cluster":  # its number stays when labels or their trust change
+        by_number = {cluster_names.number(name): name for name in names}
+        value = state["atlas_value"] = by_number.get(cluster_names.number(value), value)
+        against = state["atlas_against"]
+        state["atlas_against"] = by_number.get(cluster_names.number(against), against)
     if value not in names:
         if value:
             link.note(f"There is no {field} “{value[:80]}” here; this is {names[0]}.")

@@ -22,7 +22,7 @@ SYMBOLS = ("circle", "diamond", "square", "triangle-up", "x")
 MOST_GROUPS = 8 * len(SYMBOLS)
 NAMED = 14
 """Groups whose names stand on the map itself, where they do not cover each other."""
-LONGEST_NAME = 36
+LONGEST_NAME = 60
 """Characters of such a name."""
 NAME_ROOM, LETTER, NAME_LINE = (720, 420), 6.5, 18
 """Pixels that a map has on a usual screen, and that a letter and a line of a name take."""
@@ -196,7 +196,7 @@ def _by_group(draw: _Points, colour: Groups) -> None:
     for group in range(shown):
         rows = np.flatnonzero(colour.of == group)
         look = {"color": palette[group % len(palette)], "symbol": SYMBOLS[group // len(palette)]}
-        draw.add(rows, f"{_short(colour.names[group], 34)} ({len(rows):,})", look)
+        draw.add(rows, f"{_short(colour.names[group], 44 if colour.named else 34)} ({len(rows):,})", look)
 
 
 def _by_value(draw: _Points, colour: Values) -> None:
@@ -253,7 +253,7 @@ def _names(places: np.ndarray, colour: Groups | Values, frame: Frame) -> list[di
     taken: list[tuple[float, float, int]] = []
     for group, name in enumerate(colour.names[:NAMED]):
         x, y = np.median(places[colour.of == group], axis=0)
-        across, up, length = x / pixel, y / pixel, len(_short(name, LONGEST_NAME))
+        across, up, length = x / pixel, y / pixel, min(len(name), LONGEST_NAME)
         if any(abs(across - a) < LETTER * (length + n) / 2 and abs(up - b) < NAME_LINE for a, b, n in taken):
             continue
         taken.append((across, up, length))

@@ -193,7 +193,7 @@ def python(bank: MemoryBank, latent: int) -> str:
             f"bank = MemoryBank.open({str(bank.path)!r}, {bank.engine.name!r})",
             f"table = bank.latents.table({said})",
             f"info = bank.latents.info({latent})",
-            "print(info.label.text, info.label.trust, info.density)",
+            "print(info.label.text, info.label.believed, info.density)",
             "for memory, activation, token in info.top:",
             "    print(memory, activation, token.text)",
         ]

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import streamlit as st
 
 from core.types import Label, LatentInfo
-from core.words import stems
+from core.words import empty, stems
 from ui import parts
 
 HARDLY_BETTER = 0.6
@@ -121,13 +121,16 @@ def fine_percent(share: float) -> str:
 
 def elsewhere(info: LatentInfo) -> str:
     """A warning where it peaks here on one word that its name knows nothing of; nothing where the label may hold."""
-    if info.memories < FEW or not info.words_here or not info.label.text:
+    if info.memories < FEW or not info.words_here or not info.label.text or info.label.source == "yours":
         return ""
     word, share = info.words_here[0]
-    named_after = set(stems(" ".join([info.label.text, *(word for word, _ in info.words)])))
-    if share < MOSTLY or not stems(word) or named_after & set(stems(word)):
+    known = set(stems(" ".join([info.label.text, *(other for other, _ in info.words)])))
+    if share < MOSTLY or empty(word) or known & set(stems(word)):
         return ""
-    return f"Here it mostly peaks on “{word}”, which it was not named after: do not trust the label in this bank."
+    return (
+        f"Here it mostly peaks on “{word}”, which neither its label nor the texts that described it know: do not "
+        "believe the label in this bank, whatever its trust."
+    )
 
 
 def density_words(info: LatentInfo) -> str:

@@ -59,6 +59,8 @@ def head(bank: MemoryBank, info: LatentInfo) -> None:
         )  # fmt: skip
     source = labels.SOURCES.get(label.source, "")
     parts.small(" · ".join(word for word in (source, labels.trust_words(label)) if word) or "no label yet")
+    if sentence := labels.elsewhere(info):
+        st.caption(f":material/warning: {parts.plain(sentence)}")
     others = [one for one in info.labels if one.text and one != label]
     if label.source == "yours":
         with st.container(horizontal=True, vertical_alignment="center"):
@@ -116,7 +118,7 @@ def activity(bank: MemoryBank, info: LatentInfo) -> None:
 
 
 def words(info: LatentInfo) -> None:
-    """What its activation falls on, elsewhere and here, and a warning where that is not the same."""
+    """What its activation falls on, elsewhere and here."""
     if info.words:
         st.subheader("Words its activation falls on", anchor=False)
         _words(info.words)
@@ -127,8 +129,6 @@ def words(info: LatentInfo) -> None:
     title = "Words it peaks on in this bank"
     st.subheader(title, anchor=False, help=f"The share of {of if shown > 1 else 'the one memory that fires it'}.")
     _words(info.words_here)
-    if sentence := labels.elsewhere(info):
-        st.caption(f":material/warning: {parts.plain(sentence)}")
 
 
 def _words(found: Sequence[tuple[str, float]]) -> None:

@@ -223,7 +223,6 @@ def export_rows(
         row: dict[str, Any] = {"query": hits.query.text, "rank": rank, "id": memory.id, "text": memory.text,
                                "score": float(hits.scores["sparse"][i]), "from_words": float(share[0])}  # fmt: skip
         for term, value in zip(hits.query.terms, share[1:], strict=True):
-            called = f"{tray.signed(term.weight)} latent {term.latent} {labels.text(term.latent, names)}"
-            row[called.strip()] = float(value)
+            row[f"{tray.signed(term.weight)} {labels.said(term.latent, names)}"] = float(value)
         rows.append(row)
     return rows

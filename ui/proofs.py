@@ -195,7 +195,8 @@ def audit(bank: MemoryBank, run: Run, latent: int | None) -> Contrast | None:
             misses.choose_latent(int(found.latents[at[rows[0]]]))
 
     st.dataframe(
-        audit_rows(found, at, names), key=key, on_select=on_select, selection_mode="single-row", hide_index=True,
+        [row | labels.cells(row["latent"], names) for row in audit_rows(found, at, names)],
+        key=key, on_select=on_select, selection_mode="single-row", hide_index=True,
         height="content", placeholder="–", alt="Latents by their log-odds of standing in answered questions.",
         column_order=("label", "latent", "answered", "missed", "log_odds", "low", "high", "q", "trust"),
         column_config={
@@ -232,7 +233,7 @@ def audit_rows(found: Contrast, at: Sequence[int], names: labels.Names) -> list[
     for i in at:
         rows.append(
             {
-                **labels.cells(int(found.latents[i]), names),
+                **labels.columns(int(found.latents[i]), names),
                 "answered": float(found.fires_a[i]) / max(found.n_a, 1),
                 "missed": float(found.fires_b[i]) / max(found.n_b, 1), "log_odds": float(found.log_odds[i]),
                 "low": float(found.low[i]), "high": float(found.high[i]), "q": float(found.q[i]),

@@ -189,7 +189,7 @@ def rows(bank: MemoryBank, found: Timeline) -> list[dict[str, Any]]:
         gaps = [b[0] - a[1] - 1 for a, b in pairwise(spells)]
         out.append(
             {
-                **labels.cells(latent, names), "turns": int((values > 0).sum()),
+                **labels.columns(latent, names), "turns": int((values > 0).sum()),
                 "enters": spells[0][0] + 1 if spells else None, "returns": max(len(spells) - 1, 0),
                 "longest stay": max((last - first + 1 for first, last, _ in spells), default=0),
                 "longest absence": max(gaps, default=0), "weight": None if np.isnan(weight) else round(weight, 2),

@@ -22,7 +22,7 @@ ENOUGH_HERE = 8
 STRONG = 4
 """Strong firing: the strongest one in so many texts that fire the latent."""
 _REDRAWS = 12
-_AT_ONCE = 1024
+_AT_ONCE = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,14 +105,16 @@ def trust(labels: Floats, texts: Floats, drawn: Sides) -> Floats:
     out = np.full(len(labels), np.nan, np.float32)
     for start in range(0, len(labels), _AT_ONCE):
         rows = slice(start, start + _AT_ONCE)
-        near = labels[rows] @ texts.T
-        out[rows] = auroc(_picked(near, drawn.positive[rows]), _picked(near, drawn.negative[rows]))
+        mine = labels[rows]
+        out[rows] = auroc(_near(mine, texts, drawn.positive[rows]), _near(mine, texts, drawn.negative[rows]))
     return out
 
 
-def _picked(near: Floats, which: Ints) -> Floats:
-    """Values of the chosen texts, nan where there is none."""
-    values = np.take_along_axis(near, np.maximum(which, 0).astype(np.int64), axis=1)
+def _near(labels: Floats, texts: Floats, which: Ints) -> Floats:
+    """[l, a], cosines of labels with their own texts, nan where there is none."""
+    if not len(texts):
+        return np.full(which.shape, np.nan, np.float32)
+    values = (texts[np.maximum(which, 0)] @ labels[:, :, None])[:, :, 0]
     return np.where(which >= 0, values, np.nan).astype(np.float32)
 
 

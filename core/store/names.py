@@ -48,9 +48,11 @@ def trust(cursor: Cursor, engine: str, latents: Sequence[int] | None = None) -> 
 
 
 def set_trust(cursor: Cursor, engine: str, rows: pa.Table, whole: bool) -> None:
-    """Store measured trust: columns latent, label, auroc, a_side. whole: what was measured before is forgotten."""
+    """Store measured trust: columns latent, label, auroc, a_side. whole: of every label, among all memories of
+    now; what was measured before is forgotten."""
     if whole:
         cursor.execute("delete from label_trust where engine = ?", [engine])
+        cursor.execute("update engines set judged = ? where fingerprint = ?", [judged(cursor, engine)[0], engine])
     cursor.register("incoming", rows)
     cursor.execute(
         """insert or replace into label_trust (engine, latent, label, auroc, a_side)
@@ -58,6 +60,16 @@ def set_trust(cursor: Cursor, engine: str, rows: pa.Table, whole: bool) -> None:
         [engine],
     )
     cursor.unregister("incoming")
+
+
+def judged(cursor: Cursor, engine: str) -> tuple[int, int]:
+    """(encoded memories, how many of them there were when trust was measured last)"""
+    found: tuple[int, int] | None = cursor.execute(
+        """select (select count(*) from codes where engine = ?1),
+                  coalesce((select judged from engines where fingerprint = ?1), 0)""",
+        [engine],
+    ).fetchone()
+    return found or (0, 0)
 
 
 def bookmarks(cursor: Cursor, engine: str) -> dict[int, str]:

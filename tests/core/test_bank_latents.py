@@ -14,8 +14,10 @@ from core.analysis.trust import Sides
 from core.encoding import catalogue
 from core.encoding.catalogue import Catalogue
 from core.errors import CoreError
+from core.latents import _word, spoken
 from core.progress import finish
-from core.types import Memory, Reading
+from core.settings import cache_folder
+from core.types import Memory, Reading, Span
 from tests.fakes import N_LATENTS, D, FakeEncoder, latent_of
 
 TEXTS = ("the lake house", "a cold lake", "the lake", "bread and house", "bread")
@@ -164,12 +166,23 @@ def test_everything_about_one_latent(bank: MemoryBank) -> None:
 
 
 def test_the_word_it_peaks_on_among_some_memories(bank: MemoryBank) -> None:
-    among = np.asarray([True, False, True, True, True])
-    assert bank.latents.peaks(LAKE, among) == [("the lake house", "lake"), ("the lake", "lake")]
-    assert bank.latents.peaks(LAKE, ~among) == [("a cold lake", "lake")]
-    assert bank.latents.peaks(N_LATENTS - 1, among) == []
-    with pytest.raises(CoreError, match="does not exist"):
-        bank.latents.peaks(N_LATENTS, among)
+    index, among = bank.index(), np.asarray([True, False, True, True, True])
+    assert spoken(index, LAKE, among) == [("the lake house", "lake"), ("the lake", "lake")]
+    assert spoken(index, LAKE, ~among) == [("a cold lake", "lake")]
+    assert spoken(index, N_LATENTS - 1, among) == []
+
+
+@pytest.mark.parametrize(
+    ("token", "word"),
+    [((2, 7), "lake’s"), ((3, 5), "lake’s"), ((9, 11), "…"), ((9, 10), "…"), ((0, 12), ""), ((8, 9), "")],
+)
+def test_a_token_with_its_space_is_part_of_a_word(token: tuple[int, int], word: str) -> None:
+    text = "a lake’s … x"
+    assert _word(text, Span(*token, text[slice(*token)])) == word
+
+
+def test_a_word_without_end_is_cut() -> None:
+    assert _word("x" * 1000, Span(3, 5, "xx")) == "x" * 40
 
 
 def test_a_latent_that_does_not_exist(bank: MemoryBank) -> None:
@@ -265,18 +278,49 @@ def test_trust_among_the_memories(tmp_path: Path, engine: Described) -> None:
     assert again.trust_here != label.trust_here  # of the new name, not of the old one
 
 
-def test_trust_is_measured_when_memories_come(tmp_path: Path, engine: Described) -> None:
-    def add(bank: MemoryBank, prefix: str, n: int) -> list[str]:
-        texts = [f"{word} {prefix}{i}" for i in range(n) for word in ("lake", "salt")]
-        return [step.note for step in bank.add(Reading([Memory(text, text) for text in texts], [], []))]
+def notes(bank: MemoryBank, prefix: str, n: int) -> list[str]:
+    """What is told while 2 n memories are added."""
+    texts = [f"{word} {prefix}{i}" for i in range(n) for word in ("lake", "salt")]
+    return [step.note for step in bank.add(Reading([Memory(text, text) for text in texts], [], []))]
 
+
+def test_trust_is_measured_when_memories_come(tmp_path: Path, engine: Described) -> None:
     bank = MemoryBank.open(tmp_path / "grows.duckdb", engine)
-    assert "trust measured" not in add(bank, "few", 8)  # 16 tell nothing
-    assert "trust measured" in add(bank, "more", 22)
+    assert "trust measured" not in notes(bank, "few", 8)  # 16 tell nothing
+    assert "trust measured" in notes(bank, "more", 22)
     first = bank.latents.labels([LAKE])[LAKE]
     assert (first.text, first.n_here) == ("water", 24)
-    assert "trust measured" not in add(bank, "some", 2)  # 4 among 64
+    for i in range(3):
+        assert "trust measured" not in notes(bank, f"some{i}", 1)  # 2, 4, 6 among 60
     assert bank.latents.labels([LAKE])[LAKE] == first
+    assert "trust measured" in notes(bank, "last", 1)  # 8 among 68 since it was measured
+
+
+def test_an_import_survives_trust_that_cannot_be_measured(
+    tmp_path: Path, engine: Described, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MNEMOSCOPE_CACHE", str(tmp_path / "cache"))
+    bank = MemoryBank.open(tmp_path / "bank.duckdb", engine)
+    with monkeypatch.context() as broken:
+        broken.setattr(engine, "embed", lambda _texts: (_ for _ in ()).throw(OSError("no room")))
+        assert notes(bank, "a", 30)[-1] == "trust could not be measured: no room"
+    assert bank.latents.labels([LAKE])[LAKE].n_here == 0
+    assert [step.note for step in bank.encode()][-1] == "trust measured"  # nothing is pending; trust is
+
+
+def test_a_damaged_cache_of_labels_is_made_again(
+    tmp_path: Path, engine: Described, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MNEMOSCOPE_CACHE", str(tmp_path / "cache"))
+    bank = MemoryBank.open(tmp_path / "bank.duckdb", engine)
+    notes(bank, "a", 30)
+    kept = bank.latents.labels([LAKE])[LAKE]
+    (file,) = (cache_folder() / "labels").glob("*.npy")
+    whole = file.read_bytes()
+    file.write_bytes(whole[:100])
+    finish(bank.latents.refresh_trust(anew=True))
+    assert bank.latents.labels([LAKE])[LAKE] == kept
+    assert file.read_bytes() == whole
 
 
 def test_memories_too_unlike_to_measure_trust_are_imported_all_the_same(tmp_path: Path, engine: Described) -> None:

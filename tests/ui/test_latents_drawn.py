@@ -69,6 +69,7 @@ def test_the_bank_in_words() -> None:
         (9, ("presidents",), (("president", 0.9),), False),
         (4, ("kennedy",), (("radek", 1.0),), False),
         (9, ("kennedy",), ((",", 0.9),), False),
+        (9, ("kennedy",), (("the", 0.9),), False),
         (9, ("kennedy",), (), False),
     ],
 )
@@ -80,6 +81,7 @@ def test_a_label_that_was_made_of_other_words(
     )
     assert bool(labels.elsewhere(named)) == doubt
     assert not labels.elsewhere(replace(named, label=Label(7)))
+    assert not labels.elsewhere(replace(named, label=Label(7, "jfk", "yours")))
 
 
 @pytest.mark.parametrize(

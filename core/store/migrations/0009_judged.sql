@@ -1,0 +1,2 @@
+-- Among how many memories the trust of labels was measured last.
+alter table engines add column judged integer default 0;
