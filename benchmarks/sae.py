@@ -123,7 +123,7 @@ class Harvest:
             for i in layers:
                 states[i].append(batch[i])
             lengths.append(np.diff(indptr))
-            words.append(token_words(texts, indptr, tokens.start[kept], known))
+            words.append(token_words(texts, indptr, tokens.end[kept], known))
             ids.append(tokens.ids[kept])
             count += int(indptr[-1])
         for hook in hooks:

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import csv
-import hashlib
-import io
 import re
-from collections import Counter
 from collections.abc import Generator, Iterable, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,12 +13,11 @@ import numpy as np
 import pyarrow as pa
 
 from core.analysis import latents as here
+from core.analysis import peaks
 from core.analysis.trust import ENOUGH, Sides, shuffled, trust
 from core.encoding.engines import Encoder
-from core.encoding.weights import write_atomically
 from core.errors import CoreError
-from core.retrieval.index import Index
-from core.settings import cache_folder
+from core.label_vectors import AT_ONCE, label_vectors
 from core.store import names
 from core.types import (
     LABEL_SOURCES,
@@ -38,19 +33,12 @@ from core.types import (
     Span,
     TokenTrace,
 )
-from core.words import word_at
 
 if TYPE_CHECKING:
     from core.bank import MemoryBank
 
 LONGEST_LABEL = 200
 TOP_MEMORIES = 20
-LONGEST_WORD = 40
-PEAKS_READ = 80
-"""Memories whose peak is looked up, those that fire a latent most."""
-BANK_CONTEXTS = ((0.75, 1.0), (0.5, 0.75), (0.25, 0.5), (0.0, 0.25))
-"""Quantiles of a latent's memories that examples are taken from."""
-LABELS_AT_ONCE = 512
 FEWEST_JUDGED, MOST_JUDGED, NEW = 20, 200_000, 0.1
 """Memories of a bank that measures trust by itself, and the share of them that must be new; of more it is asked to."""
 SORTS = ("density", "memories", "max", "trust", "trust_here", "latent", "fires")
@@ -156,7 +144,7 @@ class Latents:
         new = {row[0]: row for row in rows if row[2] != shown[row[0]].text}
         self.store(list(new.values()))
         named = [label for label in self.labels(new).values() if label.text]
-        if 0 < len(named) <= LABELS_AT_ONCE and self._engine.warm:
+        if 0 < len(named) <= AT_ONCE and self._engine.warm:
             self.judge(named)
         return len(new)
 
@@ -217,7 +205,7 @@ class Latents:
         """(latents that have a label, its embedding, its trust, memories a side), [l] or [l, d]; trust is kept."""
         index, shown = self._bank.index(), self._shown_texts()
         named = np.flatnonzero([bool(text) for text in shown]).astype(np.int32)
-        vectors = yield from self._label_vectors([shown[i] for i in named])
+        vectors = yield from label_vectors(self._engine, self._column("label"), [shown[i] for i in named])
         found, count = here.trust_here(index, named, vectors)
         measured = ~np.isnan(found)
         rows = _trust_rows(named[measured], [shown[i] for i in named[measured]], found, count, measured)
@@ -234,7 +222,7 @@ class Latents:
         texts, drawn = known
         shown = self._column("label")
         named = np.flatnonzero([bool(text) for text in shown]).astype(np.int32)
-        vectors = yield from self._label_vectors([shown[i] for i in named])
+        vectors = yield from label_vectors(self._engine, self._column("label"), [shown[i] for i in named])
         mine = Sides(drawn.positive[named], drawn.negative[named])
         enough = mine.count >= ENOUGH
         own, dealt = trust(vectors, texts, mine), trust(vectors[shuffled(mine.count)], texts, mine)
@@ -267,29 +255,6 @@ class Latents:
             if latent < len(shown):
                 shown[latent] = text
         return shown
-
-    def _label_vectors(self, texts: list[str]) -> Generator[Progress, None, Floats]:
-        """Embeddings of labels, float32 [l, d]. Those that came with the SAE are kept in the cache."""
-        came = sorted({str(text) for text in self._column("label")} - {""})
-        later = sorted(set(texts) - set(came))
-        row = {text: i for i, text in enumerate([*came, *later])}
-        key = hashlib.sha256("\x00".join([self._engine.fingerprint, *came]).encode()).hexdigest()[:32]
-        file = cache_folder() / "labels" / f"{key}.npy"
-        vectors = _kept(file, len(came))
-        if vectors is None:
-            vectors = yield from self._embedded(came)
-            _keep(file, vectors)
-        if later:
-            more = yield from self._embedded(later)
-            vectors = np.concatenate([vectors, more]) if came else more
-        return vectors[[row[text] for text in texts]]
-
-    def _embedded(self, texts: list[str]) -> Generator[Progress, None, Floats]:
-        parts = [np.zeros((0, 0), np.float32)] if not texts else []
-        for start in range(0, len(texts), LABELS_AT_ONCE):
-            yield Progress(start, len(texts), "measuring trust: reading the labels")
-            parts.append(self._engine.embed(texts[start : start + LABELS_AT_ONCE]))
-        return np.concatenate(parts)
 
     # --- bookmarks ----------------------------------------------------------------------------------------------------
 
@@ -425,7 +390,7 @@ class Latents:
         labels = self._all_labels([latent])[latent]
         rows, values = here.firing(index, latent) if len(index) else (np.zeros(0, np.int32), np.zeros(0, np.float32))
         top = float(values[0]) if len(values) else 0.0
-        spans = _peaks(index, latent, rows)
+        spans = peaks.peaks(index, latent, rows)
         shipped = tuple(Context(**context) for context in row.get("contexts") or [])
         return LatentInfo(
             label=labels[0],
@@ -435,7 +400,7 @@ class Latents:
             mean=float(row.get("mean", np.nan)),
             histogram=tuple(row.get("histogram") or ()),
             words=tuple(zip(row.get("words") or (), row.get("word_share") or (), strict=True)),
-            contexts=shipped + _contexts(index, rows, values, spans),
+            contexts=shipped + peaks.contexts(index, rows, values, spans),
             nearest=tuple(zip(row.get("nearest") or (), row.get("nearest_cosine") or (), strict=True)),
             coactive=tuple(here.coactive(index, latent)) if len(index) else (),
             memories=len(rows),
@@ -448,7 +413,9 @@ class Latents:
             memory_max=top,
             neuronpedia=self._neuronpedia(latent),
             note=self.bookmarks().get(latent),
-            words_here=_counted([_word(index.texts[r], span) for r, span in zip(rows.tolist(), spans, strict=False)]),
+            words_here=peaks.counted(
+                [peaks.word_of(index.texts[r], span) for r, span in zip(rows.tolist(), spans, strict=False)]
+            ),
         )
 
     def activations(self, latent: int) -> Floats:
@@ -566,86 +533,8 @@ def _figures(own: Floats, dealt: Floats, enough: np.ndarray) -> dict[str, Any]:
     }
 
 
-def _kept(file: Path, n: int) -> Floats | None:
-    """Vectors of the cache, float32 [n, d]; None where there are none that can be read."""
-    try:
-        found = np.load(file)
-    except (OSError, ValueError, EOFError):
-        return None
-    return np.asarray(found, np.float32) if found.ndim == 2 and len(found) == n else None
-
-
-def _keep(file: Path, vectors: Floats) -> None:
-    """Half precision; a cache that cannot be written is none."""
-    content = io.BytesIO()
-    np.save(content, vectors.astype(np.float16))
-    with suppress(OSError):
-        write_atomically(file, content.getvalue())
-
-
-def _peaks(index: Index, latent: int, rows: np.ndarray) -> list[Span]:
-    """The token at which a latent peaks in some memories."""
-    if not len(rows):
-        return []
-    codes = index.derived("merged", index.codes.merged)
-    starts, spans = codes.indptr, []
-    for r in rows[:PEAKS_READ].tolist():
-        at = int(starts[r] + np.searchsorted(codes.latents[starts[r] : starts[r + 1]], latent))
-        spans.append(_token(codes, r, index.texts[r], at))
-    return spans
-
-
-def spoken(index: Index, latent: int, among: np.ndarray) -> list[tuple[str, str]]:
-    """(text, the word that a latent peaks on) of the memories that fire it, strongest first, at most TOP_MEMORIES.
-
-    among: bool [n], the memories that are asked.
-    """
-    rows = here.firing(index, latent, among)[0][:TOP_MEMORIES]
-    texts = [index.texts[r] for r in rows.tolist()]
-    return [(text, _word(text, token)) for text, token in zip(texts, _peaks(index, latent, rows), strict=True)]
-
-
-def _word(text: str, token: Span) -> str:
-    """The whole word that a token is part of, or its mark; nothing where the token is a whole text of several words."""
-    bare = token.text.strip()
-    place = token.start + len(token.text) - len(token.text.lstrip())
-    word = word_at(text, place)
-    if not word:
-        return bare
-    return "" if len(bare) > len(word) else word[:LONGEST_WORD]
-
-
-def _counted(words: Sequence[str]) -> tuple[tuple[str, float], ...]:
-    """Words in small letters with their share, the commonest first, ties by alphabet."""
-    counted = Counter(word.lower() for word in words if word)
-    return tuple((word, n / len(words)) for word, n in sorted(counted.items(), key=lambda item: (-item[1], item[0])))
-
-
-def _token(codes: Codes, row: int, text: str, at: int) -> Span:
-    token = int(codes.token_indptr[row]) + int(codes.peak[at])
-    start, end = int(codes.token_start[token]), int(codes.token_end[token])
-    return Span(start, end, text[start:end])
-
-
 def _span(codes: Codes, text: str, at: int | None) -> Span:
-    return Span(0, 0, "") if at is None else _token(codes, 0, text, at)
-
-
-def _contexts(index: Index, rows: np.ndarray, values: Floats, spans: list[Span]) -> tuple[Context, ...]:
-    """Two memories from each quarter of a latent's activations in the bank, below the strongest ones."""
-    out, known = [], dict(zip(rows.tolist(), spans, strict=False))
-    for low, high in BANK_CONTEXTS:
-        first, last = int((1 - high) * len(rows)), int((1 - low) * len(rows)) - 1
-        for i in sorted({first + (last - first) // 3, first + 2 * (last - first) // 3}) if last > first else []:
-            r = int(rows[i])
-            span = known.get(r, Span(0, 0, ""))
-            out.append(
-                Context(
-                    index.texts[r], span.start, span.end, float(values[i]),
-                    f"{100 * low:.0f}–{100 * high:.0f} %", index.ids[r],
-                )
-            )  # fmt: skip
-    return tuple(out)
+    return Span(0, 0, "") if at is None else peaks.token_at(codes, 0, text, at)
 
 
 __all__ = ["SORTS", "Latents", "TokenTrace"]

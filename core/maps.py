@@ -12,9 +12,9 @@ import numpy as np
 
 from core.analysis import projection
 from core.analysis.contrast import distinguishing
+from core.analysis.peaks import spoken
 from core.analysis.projection import KINDS, Components, Kind, Rows
 from core.errors import CoreError
-from core.latents import spoken
 from core.store import maps as stored
 from core.types import Codes, Floats, Progress
 

@@ -9,7 +9,7 @@ from math import isnan
 import streamlit as st
 
 from core import MemoryBank
-from core.latents import PEAKS_READ
+from core.analysis.peaks import READ
 from core.types import LatentInfo
 from ui import banks, charts, components, labels, link, parts, passages, tray
 from ui.colours import ACTIVATION
@@ -124,7 +124,7 @@ def words(info: LatentInfo) -> None:
         _words(info.words)
     if not info.words_here:
         return
-    shown = min(info.memories, PEAKS_READ)
+    shown = min(info.memories, READ)
     of = f"the {shown} memories that fire it most" if info.memories > shown else f"all {shown:,} memories that fire it"
     title = "Words it peaks on in this bank"
     st.subheader(title, anchor=False, help=f"The share of {of if shown > 1 else 'the one memory that fires it'}.")

@@ -197,7 +197,7 @@ def _read(
         token, latent, value, _, _ = activations(model, sae, tokens, int(indptr[-1]), sums)
         found = pool(indptr, token, latent, value, sae.n_latents)
         kept = ~tokens.special
-        word = token_words([text for text, _ in batch], indptr, tokens.start[kept], words)
+        word = token_words([text for text, _ in batch], indptr, tokens.end[kept], words)
         row = np.repeat(np.arange(len(batch)), np.diff(found.indptr))
         rows.append(row + len(texts))
         columns.append(found.latents)
@@ -220,14 +220,15 @@ def _read(
     )  # fmt: skip
 
 
-def token_words(texts: list[str], indptr: np.ndarray, start: Ints, known: dict[str, int]) -> Ints:
-    """int32 [t], the number of the word that each token is part of."""
+def token_words(texts: list[str], indptr: np.ndarray, end: Ints, known: dict[str, int]) -> Ints:
+    """int32 [t], the number of the word that each token is part of: that of its last character, since some tokens begin
+    with the space before their word."""
     out = np.zeros(int(indptr[-1]), np.int32)
     for text, a, b in zip(texts, indptr, indptr[1:], strict=False):
         found = [(m.start(), m.group().lower()) for m in re.finditer(r"\w+(?:['’-]\w+)*|[^\w\s]", text)]
         numbers = np.asarray([known.setdefault(word, len(known)) for _, word in found] or [0], np.int32)
         places = np.asarray([at for at, _ in found] or [0])
-        out[a:b] = numbers[np.maximum(np.searchsorted(places, start[a:b], side="right") - 1, 0)]
+        out[a:b] = numbers[np.maximum(np.searchsorted(places, end[a:b] - 1, side="right") - 1, 0)]
     return out
 
 
@@ -261,7 +262,7 @@ def _statistics(made: Windows, sae: Any) -> dict[str, Any]:
     bins = np.minimum((value / top[latent] * BINS).astype(np.int64), BINS - 1)
     histogram = np.bincount(latent.astype(np.int64) * BINS + bins, minlength=m * BINS).reshape(m, BINS)
     total = np.bincount(latent, weights=value, minlength=m)
-    words, share, distinct = _firedtoken_words(made, m, total)
+    words, share, distinct = _fired_words(made, m, total)
     nearest, cosine = _nearest(sae)
     return {
         "density": (count / made.n_tokens).astype(np.float32),
@@ -276,7 +277,7 @@ def _statistics(made: Windows, sae: Any) -> dict[str, Any]:
     }
 
 
-def _firedtoken_words(made: Windows, m: int, total: np.ndarray) -> tuple[list[list[str]], list[list[float]], Ints]:
+def _fired_words(made: Windows, m: int, total: np.ndarray) -> tuple[list[list[str]], list[list[float]], Ints]:
     """The words that take most of a latent's activation, their share of it, and how many words its 20 peaks are on."""
     n = len(made.words)
     key = made.token_latent.astype(np.int64) * n + made.token_word

@@ -230,7 +230,7 @@ def _states_and_words(model: Any, corpus: Path, plan: TrainingPlan) -> tuple[Any
             read[batch.token] = batch.states.half().cpu()
         kept = ~read[:, 0].isnan()  # attention sinks never come
         parts.append(read[kept])
-        words.append(token_words(texts, tokens.text_indptr, tokens.start[~tokens.special], known)[kept.numpy()])
+        words.append(token_words(texts, tokens.text_indptr, tokens.end[~tokens.special], known)[kept.numpy()])
         count += int(kept.sum())
     return torch.cat(parts), np.concatenate(words)
 

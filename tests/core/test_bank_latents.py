@@ -10,11 +10,11 @@ import pyarrow as pa
 import pytest
 
 from core import MemoryBank
+from core.analysis.peaks import spoken, word_of
 from core.analysis.trust import Sides
 from core.encoding import catalogue
 from core.encoding.catalogue import Catalogue
 from core.errors import CoreError
-from core.latents import _word, spoken
 from core.progress import finish
 from core.settings import cache_folder
 from core.types import Memory, Reading, Span
@@ -178,11 +178,11 @@ def test_the_word_it_peaks_on_among_some_memories(bank: MemoryBank) -> None:
 )
 def test_a_token_with_its_space_is_part_of_a_word(token: tuple[int, int], word: str) -> None:
     text = "a lake’s … x"
-    assert _word(text, Span(*token, text[slice(*token)])) == word
+    assert word_of(text, Span(*token, text[slice(*token)])) == word
 
 
 def test_a_word_without_end_is_cut() -> None:
-    assert _word("x" * 1000, Span(3, 5, "xx")) == "x" * 40
+    assert word_of("x" * 1000, Span(3, 5, "xx")) == "x" * 40
 
 
 def test_a_latent_that_does_not_exist(bank: MemoryBank) -> None:
