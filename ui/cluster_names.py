@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 
@@ -61,7 +62,7 @@ def called(latents: Sequence[Fired]) -> str:
 
 def _name(label: Label, fired: Sequence[tuple[str, str]]) -> tuple[int, str, str]:
     """(rank, words that must not be said twice, the name)"""
-    term = _borne_out(label, [set(stems(text)) for text, _ in fired])
+    term = _borne_out(label, [_said(text) for text, _ in fired])
     trust = labels.trust_short(label)
     if term:
         return 0 if label.believed >= TRUSTED else 1, term, f"{parts.short(term, LONGEST)} {trust}".rstrip()
@@ -73,7 +74,13 @@ def _name(label: Label, fired: Sequence[tuple[str, str]]) -> tuple[int, str, str
     return LAST + 1, str(label.latent), f"latent {label.latent}"
 
 
-def _borne_out(label: Label, said: Sequence[set[str]]) -> str:
+@lru_cache(4096)
+def _said(text: str) -> frozenset[str]:
+    """Most memories of a cluster fire several of its latents."""
+    return frozenset(stems(text))
+
+
+def _borne_out(label: Label, said: Sequence[frozenset[str]]) -> str:
     """The first term of a label that enough memories say, marks and empty words aside. A label that somebody wrote may
     say it in words of its own: yours holds, and another's where it is trusted here."""
     terms = [term for term in label.text.split(" / ") if term and not term.startswith("“")]

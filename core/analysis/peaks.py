@@ -23,14 +23,13 @@ BANK_CONTEXTS = ((0.75, 1.0), (0.5, 0.75), (0.25, 0.5), (0.0, 0.25))
 
 
 def peaks(index: Index, latent: int, rows: np.ndarray) -> list[Span]:
-    """The token at which a latent peaks in some memories."""
-    if not len(rows):
-        return []
-    codes = index.derived("merged", index.codes.merged)
+    """The token at which a latent peaks in some memories that fire it, at most READ."""
+    shown = rows[:READ].tolist()
+    codes = index.codes.take(shown).merged()  # of these alone: all codes of a large bank take seconds
     starts, spans = codes.indptr, []
-    for r in rows[:READ].tolist():
-        at = int(starts[r] + np.searchsorted(codes.latents[starts[r] : starts[r + 1]], latent))
-        spans.append(token_at(codes, r, index.texts[r], at))
+    for i, row in enumerate(shown):
+        at = int(starts[i] + np.searchsorted(codes.latents[starts[i] : starts[i + 1]], latent))
+        spans.append(token_at(codes, i, index.texts[row], at))
     return spans
 
 
