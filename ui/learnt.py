@@ -64,15 +64,15 @@ def table(title: str, rows: list[dict[str, Any]], names: labels.Names) -> None:
         [row | labels.cells(row["latent"], names) for row in rows], hide_index=True, key=key, on_select=chosen,
         selection_mode="single-row", height="content", placeholder="–",
         alt=f"{title}: {len(rows)} latents with label, trust and weight; a row opens its latent.",
-        column_order=("latent", "label", "trust", "weight", "memories"),
-        column_config={
-            "latent": st.column_config.NumberColumn("Latent", format="%d", width="small"),
-            "label": st.column_config.TextColumn("Label"),
-            "trust": labels.trust_column(),
-            "weight": st.column_config.NumberColumn("Weight", format="%.2f", width="small"),
+        column_order=("label", "weight", "trust", "memories", "latent"),
+        column_config={  # what a reader needs first stays in sight where the window is narrow
+            "label": st.column_config.TextColumn("Label", width=110),
+            "weight": st.column_config.NumberColumn("Weight", format="%.2f", width=55),
+            "trust": labels.trust_column(width=50),
             "memories": st.column_config.NumberColumn(
-                "Memories", format="localized", width="small", help="Of this bank that fire it."
+                "Memories", format="localized", width=75, help="Of this bank that fire it."
             ),
+            "latent": st.column_config.NumberColumn("Latent", format="%d", width=60),
         },
     )  # fmt: skip
 
