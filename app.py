@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ui import frame
+from ui.shell import frame
 
 page = frame.open_app()
 with frame.drawing(page):

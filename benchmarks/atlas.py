@@ -25,7 +25,8 @@ from core.codes import Codes
 from core.progress import finish
 from core.retrieval.index import Index
 from core.types import Reading
-from ui import charts_map, cluster_names
+from ui.atlas import charts as charts_map
+from ui.atlas import cluster_names
 
 T = TypeVar("T")
 KEPT = 0.35

@@ -13,10 +13,10 @@ import torch
 from common import best_of, certificate
 
 from core.demo import demo_readings
-from core.encoding import dictionary as dictionaries
 from core.encoding.engines import Engine
-from core.encoding.pursuit import Pursuit
-from core.encoding.weights import locate
+from core.encoding.files.weights import locate
+from core.encoding.sae import dictionary as dictionaries
+from core.encoding.sae.pursuit import Pursuit
 
 PURSUED_TOKENS = 1024
 

@@ -16,7 +16,7 @@ from sklearn.metrics.pairwise import manhattan_distances
 from core import open_demo
 from core.analysis import overlap as pure
 from core.analysis.latents import by_memory
-from ui import charts_overlap
+from ui.overlap import charts as charts_overlap
 
 TILES = 100
 BASELINE_ROWS = 50

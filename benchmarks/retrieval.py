@@ -17,7 +17,7 @@ import numpy as np
 from common import certificate
 from sklearn.metrics import roc_auc_score
 
-from core.bank import MemoryBank
+from core.bank.bank import MemoryBank
 from core.progress import finish
 from core.retrieval.rank import rank
 from core.settings import cache_folder

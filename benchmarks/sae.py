@@ -31,12 +31,12 @@ import numpy as np
 import torch
 from common import certificate
 
-from core.bank import MemoryBank
-from core.encoding import dictionary as dictionaries
+from core.bank.bank import MemoryBank
 from core.encoding.dense import DenseEmbedder
 from core.encoding.engines import EngineSpec, encode_with, presets, token_model
+from core.encoding.files.weights import locate
 from core.encoding.model import States, TokenModel, Tokens, _find_layers, best_dtype
-from core.encoding.weights import locate
+from core.encoding.sae import dictionary as dictionaries
 from core.evaluation.runner import evaluate
 from core.progress import finish
 from core.retrieval.index import Index

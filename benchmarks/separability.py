@@ -14,8 +14,8 @@ from scipy import sparse
 
 from core import MemoryBank, open_demo
 from core.analysis.separability import auc, combined, rarity
-from core.cases import read_cases
-from core.separability import DEMO_CASES
+from core.bank.separability import DEMO_CASES
+from core.readers.cases import read_cases
 from core.types import Codes
 
 VALUES = {

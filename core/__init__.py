@@ -6,26 +6,27 @@
 
 from core.analysis.contrast import Contrast
 from core.analysis.overlap import MEASURES
-from core.bank import MemoryBank
+from core.bank.bank import MemoryBank
+from core.bank.comparisons import EngineComparison
+from core.bank.engines import HeldCodes
+from core.bank.groups import FIELDS
+from core.bank.maps import MapPlan, MemoryMap
+from core.bank.overlap import GROUPINGS, Overlap, OverlapPair
+from core.bank.separability import SIMILARITIES, Separation
+from core.bank.timeline import Timeline
 from core.demo import DEMO_QUERY, open_demo
 from core.encoding import registry
 from core.encoding.engines import Engine, EngineSpec, presets
 from core.errors import CoreError
-from core.groups import FIELDS
-from core.held import HeldCodes
-from core.lab import Lab, LabRun
-from core.lab_plan import LabPlan
-from core.maps import MapPlan, MemoryMap
-from core.narratives import NarrativeMemoryAPI
-from core.overlap import GROUPINGS, Overlap, OverlapPair
+from core.lab.api import NarrativeMemoryAPI
+from core.lab.plan import LabPlan
+from core.lab.runs import Lab, LabRun
 from core.readers import FORMATS
 from core.retrieval.counterfactual import Agreement, Flip
 from core.retrieval.criteria import CRITERIA
 from core.retrieval.fusion import FUSIONS
 from core.retrieval.similarity import WEIGHTINGS
-from core.separability import SIMILARITIES, Separation
 from core.settings import data_folder
-from core.timelines import Timeline
 from core.types import (
     MODES,
     Case,
@@ -50,7 +51,6 @@ from core.types import (
     Term,
     TokenTrace,
 )
-from core.versus import EngineComparison
 
 __all__ = [
     "CRITERIA",

@@ -12,11 +12,11 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from core import readers
-from core.bank import MemoryBank
-from core.cases import read_cases
+from core.bank.bank import MemoryBank
 from core.encoding.engines import Encoder, Engine, presets
 from core.encoding.stored import StoredEngine
 from core.progress import finish
+from core.readers.cases import read_cases
 from core.settings import ASSETS, data_folder
 from core.store import tables
 from core.types import Codes, Reading

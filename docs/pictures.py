@@ -43,7 +43,7 @@ ASK = "from core import open_demo; from core.progress import finish; finish(open
 """Evaluate shows a run, and the demo comes without one."""
 TRAIN = """from dataclasses import replace
 from core import Lab
-from core.lab_plan import BETAS, PHASES
+from core.lab.plan import BETAS, PHASES
 from core.progress import finish
 print(",".join(finish(Lab().train(replace(PHASES[5], beta=beta, seeds=5))).head.id for beta in BETAS))"""
 """The lab shows runs: the three β that the source compares."""

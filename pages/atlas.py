@@ -5,7 +5,14 @@ from __future__ import annotations
 import streamlit as st
 
 from core import MemoryBank, MemoryMap
-from ui import atlas, atlas_form, atlas_panel, frame, laying, link, map_data, parts, pictures, tray
+from ui.address import link
+from ui.atlas import data as map_data
+from ui.atlas import form as atlas_form
+from ui.atlas import laying
+from ui.atlas import map as atlas
+from ui.atlas import panel as atlas_panel
+from ui.kit import parts, pictures, tray
+from ui.shell import frame
 
 
 def choose_latent(latent: int) -> None:

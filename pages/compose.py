@@ -5,7 +5,11 @@ from __future__ import annotations
 import streamlit as st
 
 from core import Query
-from ui import adding, banks, composer, frame, marks, mixer, mixture, parts, saved
+from ui.compose import adding, composer, mixer, mixture, saved
+from ui.kit import parts
+from ui.query import marks
+from ui.session import banks
+from ui.shell import frame
 
 
 def show(page: frame.Body, query: Query) -> None:

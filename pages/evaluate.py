@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import streamlit as st
 
-from ui import banks, evaluation, frame, link, misses, parts, proofs, results, versus
+from ui.address import link
+from ui.evaluate import engines as versus
+from ui.evaluate import misses, proofs, results
+from ui.evaluate import runs as evaluation
+from ui.kit import parts
+from ui.session import banks
+from ui.shell import frame
 
 
 def draw(page: frame.Body) -> None:

@@ -5,7 +5,11 @@ from __future__ import annotations
 import streamlit as st
 
 from core import Lab
-from ui import frame, lab, lab_views, link, parts
+from ui.address import link
+from ui.kit import parts
+from ui.lab import form as lab
+from ui.lab import views as lab_views
+from ui.shell import frame
 
 
 def draw(page: frame.Body) -> None:

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import streamlit as st
 
-from ui import banks, dictionary, frame, health, label_files, latent_card, learnt, link, microscope, parts, tray
+from ui.address import link
+from ui.kit import parts, tray
+from ui.latents import card as latent_card
+from ui.latents import dictionary, health, label_files, learnt, microscope
+from ui.session import banks
+from ui.shell import frame
 
 
 def choose_latent(latent: int) -> None:

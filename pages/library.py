@@ -7,7 +7,11 @@ from functools import partial
 import streamlit as st
 
 from core import MemoryBank
-from ui import banks, engines, export, frame, health, imports, parts, sidebar
+from ui.kit import export, parts
+from ui.latents import health
+from ui.library import engines, imports
+from ui.session import banks
+from ui.shell import frame, sidebar
 
 
 def use(name: str) -> None:

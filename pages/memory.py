@@ -7,8 +7,12 @@ import hashlib
 import streamlit as st
 
 from core import Codes, Memory, MemoryBank
-from ui import about, banks, frame, labels, link, parts, strip
-from ui.tokens import TokenValues
+from ui.address import link
+from ui.kit import labels, parts
+from ui.kit.tokens import TokenValues
+from ui.memory import about, strip
+from ui.session import banks
+from ui.shell import frame
 
 FOUND = 50
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import streamlit as st
 
-from ui import frame, link, overlap, parts
+from ui.address import link
+from ui.kit import parts
+from ui.overlap import view as overlap
+from ui.shell import frame
 
 
 def choose_latent(latent: int) -> None:

@@ -5,8 +5,16 @@ from __future__ import annotations
 import streamlit as st
 
 from core import Explanation, Hits, MemoryBank, Query
-from ui import asking, banks, frame, hits, link, marks, parts, tray, whatif, why
-from ui.tokens import TokenValues
+from ui.address import link
+from ui.kit import cards as hits
+from ui.kit import parts, tray
+from ui.kit import shares as why
+from ui.kit.tokens import TokenValues
+from ui.query import form as asking
+from ui.query import marks
+from ui.recall import whatif
+from ui.session import banks
+from ui.shell import frame
 
 ALL = 10_000
 

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import streamlit as st
 
-from ui import banks, cases, frame, link, parts, separability
+from ui.address import link
+from ui.kit import parts
+from ui.separability import cases
+from ui.separability import view as separability
+from ui.session import banks
+from ui.shell import frame
 
 
 def choose_latent(latent: int) -> None:

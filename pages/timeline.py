@@ -7,7 +7,13 @@ from functools import partial
 import streamlit as st
 
 from core import MemoryBank, Timeline
-from ui import atlas_panel, banks, contrasts, frame, labels, link, parts, timeline, tray
+from ui.address import link
+from ui.atlas import panel as atlas_panel
+from ui.kit import contrast as contrasts
+from ui.kit import labels, parts, tray
+from ui.session import banks
+from ui.shell import frame
+from ui.timeline import view as timeline
 
 
 def choose_cell(found: Timeline, turn: int, latent: int) -> None:

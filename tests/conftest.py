@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from core import MemoryBank
-from core.bank import MemoryBank as Bank
+from core.bank.bank import MemoryBank as Bank
 from core.encoding.engines import Engine
 from core.progress import finish
 from core.types import Memory, Reading

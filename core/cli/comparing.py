@@ -12,12 +12,12 @@ from typing import Any
 
 from core.analysis.overlap import MEASURES
 from core.analysis.separability import ModeSeparation
-from core.bank import MemoryBank
+from core.bank.bank import MemoryBank
+from core.bank.overlap import GROUPINGS, pairs_of
+from core.bank.separability import QUESTIONS, SIMILARITIES, Separation
 from core.cli.shared import Commands, Result, asked_for, called, drawn, positive, similarity
 from core.errors import CoreError
 from core.evaluation.runner import JUDGED
-from core.overlap import GROUPINGS, pairs_of
-from core.separability import QUESTIONS, SIMILARITIES, Separation
 from core.settings import cache_folder
 from core.types import Mode
 

@@ -6,7 +6,7 @@ import argparse
 import re
 from dataclasses import asdict, replace
 
-from core.bank import MemoryBank
+from core.bank.bank import MemoryBank
 from core.cli.shared import Commands, Result, known_conversation, positive, short
 from core.errors import CoreError
 from core.retrieval.similarity import WEIGHTINGS

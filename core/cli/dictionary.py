@@ -8,13 +8,13 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
-from core.bank import MemoryBank
+from core.bank.bank import MemoryBank
+from core.bank.latents import SORTS
 from core.cli.shared import Commands, Result, called, drawn, positive
 from core.demo import demo_readings, open_demo
 from core.encoding.engines import EngineSpec, presets
-from core.encoding.weights import locate
+from core.encoding.files.weights import locate
 from core.errors import CoreError
-from core.latents import SORTS
 from core.types import Context, Label, Progress
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from core.cli.shared import Commands, Result, drawn, positive
 from core.errors import CoreError
-from core.generating import CATEGORIES, estimate_cost, generate, most_requests
-from core.llm import Endpoint
+from core.llm.endpoint import Endpoint
+from core.llm.narratives import CATEGORIES, estimate_cost, generate, most_requests
 
 AT_ONCE = 4
 

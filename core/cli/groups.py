@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from core.bank import MemoryBank
+from core.bank.bank import MemoryBank
+from core.bank.groups import conditions
 from core.cli.shared import Commands, Result, called, positive
-from core.groups import conditions
 
 
 def register(commands: Commands) -> None:

@@ -7,12 +7,12 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from core.bank import MemoryBank
+from core.bank.bank import MemoryBank
 from core.cli.shared import Commands, Result, drawn, positive
 from core.errors import CoreError
-from core.lab import Lab, LabRun
-from core.lab_plan import MOST_EPISODES, PRESETS, TEXT, LabPlan
-from core.narratives import SHIPPED, train_narratives
+from core.lab.api import SHIPPED, train_narratives
+from core.lab.plan import MOST_EPISODES, PRESETS, TEXT, LabPlan
+from core.lab.runs import Lab, LabRun
 
 
 def register(commands: Commands) -> None:

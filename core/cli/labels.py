@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow.csv as pa_csv
 
-from core.bank import MemoryBank
+from core.bank.bank import MemoryBank
 from core.cli.shared import Commands, Result, drawn, positive
 from core.errors import CoreError
 
@@ -67,8 +67,8 @@ def _labels(a: argparse.Namespace) -> Result:
 
 
 def _by_model(bank: MemoryBank, a: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
-    from core.labelling import estimate_cost, label_with_llm
-    from core.llm import Endpoint
+    from core.labelling.by_model import estimate_cost, label_with_llm
+    from core.llm.endpoint import Endpoint
 
     endpoint, latents = Endpoint.from_environment(), _chosen(bank, "llm", a)
     estimate = estimate_cost(bank, latents, endpoint, again=a.again, own_memories=not a.no_memories)
@@ -83,7 +83,7 @@ def _by_model(bank: MemoryBank, a: argparse.Namespace) -> tuple[dict[str, Any], 
 
 
 def _by_neuronpedia(bank: MemoryBank, a: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
-    from core.neuronpedia import label_from_neuronpedia, read_neuronpedia
+    from core.labelling.neuronpedia import label_from_neuronpedia, read_neuronpedia
 
     if not a.file:
         report = drawn(label_from_neuronpedia(bank, _chosen(bank, "neuronpedia", a), again=a.again))
@@ -95,7 +95,7 @@ def _by_neuronpedia(bank: MemoryBank, a: argparse.Namespace) -> tuple[dict[str, 
 
 def _chosen(bank: MemoryBank, source: str, a: argparse.Namespace) -> list[int]:
     """The first latents of the bank, those that most memories fire, that want a label of a source."""
-    from core.labelling import unlabelled
+    from core.labelling.by_model import unlabelled
 
     live = bank.latents.table(live=True, sort="memories", limit=bank.latents.n)["latent"].to_pylist()
     todo, _ = unlabelled(bank, live, source, a.again)

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from core.bank import MemoryBank
+from core.bank.bank import MemoryBank
 from core.cli.shared import Commands, Result, asked_for, drawn, positive, similarity
 from core.encoding.engines import Engine
-from core.encoding.weights import locate
+from core.encoding.files.weights import locate
 from core.errors import CoreError
 from core.settings import cache_folder
 from core.types import ImportReport

@@ -6,7 +6,7 @@ import argparse
 from dataclasses import asdict, replace
 from typing import Any
 
-from core.bank import MemoryBank
+from core.bank.bank import MemoryBank
 from core.cli.shared import Commands, Result, asked_for, drawn, known_conversation, positive, short, similarity
 from core.readers import FORMATS
 from core.types import MODES, Explanation, Hits, ImportReport, Memory

@@ -9,7 +9,7 @@ from collections.abc import Callable, Generator
 from math import isnan
 from typing import Any, TypeVar
 
-from core.bank import MemoryBank
+from core.bank.bank import MemoryBank
 from core.errors import CoreError
 from core.retrieval.fusion import FUSIONS
 from core.retrieval.similarity import WEIGHTINGS

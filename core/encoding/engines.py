@@ -18,19 +18,21 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import numpy as np
 
-from core.encoding import catalogue, formats, hub, releases
+from core.encoding import catalogue
 from core.encoding.catalogue import Catalogue
+from core.encoding.files import hub, releases
+from core.encoding.files.releases import Release
+from core.encoding.files.weights import digest, downloadable, identity, locate, prepare, weight_files
 from core.encoding.pooling import cut, pool
-from core.encoding.releases import Release
-from core.encoding.weights import digest, downloadable, identity, locate, prepare, weight_files
+from core.encoding.sae import formats
 from core.errors import CoreError, EngineMissing
 from core.settings import ASSETS, data_folder
 from core.types import Codes, Floats, Progress, TokenTrace
 
 if TYPE_CHECKING:
     from core.encoding.dense import DenseEmbedder, EmbeddingModel
-    from core.encoding.dictionary import Dictionary, Trained
     from core.encoding.model import TokenModel, Tokens
+    from core.encoding.sae.dictionary import Dictionary, Trained
 
 CODE_FORMAT = 1
 """Raised when the same weights would give other codes."""
@@ -337,9 +339,9 @@ class Engine:
 
     def _parts(self) -> tuple[TokenModel | EmbeddingModel, Dictionary, DenseEmbedder | None]:
         if self._loaded is None:
-            from core.encoding import dictionary as dictionaries
             from core.encoding.dense import DenseEmbedder, EmbeddingModel
             from core.encoding.model import best_device, best_dtype
+            from core.encoding.sae import dictionary as dictionaries
 
             spec, device = self.spec, self._device or best_device()
             dtype = self._dtype or best_dtype(device)

@@ -16,8 +16,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from core.encoding.hub import damage
-from core.encoding.weights import weight_files
+from core.encoding.files.hub import damage
+from core.encoding.files.weights import weight_files
 from core.errors import CoreError
 from core.types import Floats, Ints, Offsets
 

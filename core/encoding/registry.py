@@ -13,10 +13,12 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from core.encoding import engines, formats, hub, releases
+from core.encoding import engines
 from core.encoding.engines import Engine, EngineSpec
-from core.encoding.releases import MODELS, Release
-from core.encoding.weights import locate, weight_files, write_atomically
+from core.encoding.files import hub, releases
+from core.encoding.files.releases import MODELS, Release
+from core.encoding.files.weights import locate, weight_files, write_atomically
+from core.encoding.sae import formats
 from core.errors import CoreError, EngineMissing
 from core.types import Progress
 
@@ -120,7 +122,7 @@ def estimate_bytes(spec: EngineSpec) -> int:
     pursuit also the latents' cosines.
     """
     from core.encoding.model import best_device, best_dtype
-    from core.encoding.pursuit import pursuit_bytes
+    from core.encoding.sae.pursuit import pursuit_bytes
 
     width = best_dtype(best_device()).itemsize
     try:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from core.encoding.engines import EngineSpec, token_model
-from core.encoding.weights import locate
+from core.encoding.files.weights import locate
 from core.types import Ints, Offsets
 
 STRONGEST = 20

@@ -22,8 +22,8 @@ from core.analysis.meaning import meanings
 from core.analysis.trust import A_SIDE, ENOUGH, Sides, shuffled, sides, trust
 from core.encoding import catalogue
 from core.encoding.engines import EngineSpec, activations, embed_with, token_model
+from core.encoding.files.weights import locate
 from core.encoding.pooling import pool
-from core.encoding.weights import locate
 from core.errors import CoreError
 from core.training.corpus import NAMES, sourced_pieces
 from core.training.residual import keep_freed_memory
@@ -31,8 +31,8 @@ from core.types import Floats, Ints, Progress
 
 if TYPE_CHECKING:
     from core.encoding.dense import DenseEmbedder
-    from core.encoding.dictionary import Dictionary
     from core.encoding.model import TokenModel
+    from core.encoding.sae.dictionary import Dictionary
 
 WINDOW_TOKENS = 32
 LABEL_SIDE = 48
@@ -84,8 +84,8 @@ def describe(
     demo: texts that may be shipped; contexts come from them alone. tokens: how many the labels are made from; trust
     takes ``judging``, or half as many. parts: a model and an SAE to read with, for the engine's own.
     """
-    from core.encoding import dictionary
     from core.encoding.dense import DenseEmbedder
+    from core.encoding.sae import dictionary
 
     keep_freed_memory()
     judging = judging or tokens // 2

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from core.encoding.engines import EngineSpec, token_model
-from core.encoding.weights import write_atomically
+from core.encoding.files.weights import write_atomically
 from core.errors import CoreError
 from core.settings import cache_folder
 from core.training.corpus import pieces
@@ -177,7 +177,7 @@ def new_sae(plan: TrainingPlan, d_in: int) -> Any:
 
 
 def _allow(rounds: int, architecture: str) -> None:
-    from core.encoding.dictionary import MOST_ROUNDS
+    from core.encoding.sae.dictionary import MOST_ROUNDS
 
     if rounds and architecture != "topk":
         raise CoreError(f"Rounds of correction are for TopK SAEs, and this one is {architecture}: leave --rounds out.")
@@ -202,7 +202,7 @@ def _begin(trainer: Any, plan: TrainingPlan, model: Any, corpus: Path) -> None:
         return
     import torch
 
-    from core.encoding.dictionary import load
+    from core.encoding.sae.dictionary import load
     from core.training import assess, resume
 
     spelled = None
@@ -373,7 +373,7 @@ def _measured(folder: Path, model: Any, corpus: Path, seed: int, spec: EngineSpe
     """The figures of a saved SAE; ``stats.safetensors`` beside it keeps the mean state and the densities."""
     from safetensors.torch import save_file
 
-    from core.encoding.dictionary import load
+    from core.encoding.sae.dictionary import load
     from core.training import assess
 
     states = _held_out_states(model, corpus, seed)

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch.nn.functional import normalize
 
-from core.encoding.dictionary import load
+from core.encoding.sae.dictionary import load
 from core.errors import CoreError
 
 COUNTED_TOKENS, DRAWN_TOKENS = 300_000, 60_000

@@ -16,7 +16,7 @@ import pytest
 
 from core import Engine, MemoryBank, Query
 from core.encoding.engines import EngineSpec
-from core.encoding.weights import locate
+from core.encoding.files.weights import locate
 from core.progress import finish
 from core.types import Memory, Reading
 from tests import tiny

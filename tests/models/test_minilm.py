@@ -13,7 +13,7 @@ import pytest
 from core import Engine
 from core.demo import DEMO_QUERY, case_questions, demo_readings, shipped
 from core.encoding.engines import PART_TOKENS
-from core.encoding.weights import locate
+from core.encoding.files.weights import locate
 from core.errors import CoreError
 from core.store import tables
 from core.types import Codes
@@ -132,8 +132,8 @@ def test_the_first_code_is_that_of_sae_lens_and_its_rounds_leave_less_out(minilm
     import torch
     from sae_lens import SAE
 
-    from core.encoding import dictionary as dictionaries
     from core.encoding.model import TokenModel
+    from core.encoding.sae import dictionary as dictionaries
 
     folder, spec = locate(minilm.spec.sae), minilm.spec
     model = TokenModel(locate(spec.model), spec.hook, spec.window, True, torch.float32)
@@ -163,8 +163,8 @@ def test_matching_pursuit_finds_what_sae_lens_finds(minilm: Engine) -> None:
     """Cosines in 16 bits turn a near tie of two latents here and there, and explain as much."""
     import torch
 
-    from core.encoding import dictionary
     from core.encoding.model import TokenModel
+    from core.encoding.sae import dictionary
 
     spec = minilm.spec
     model, plain = (

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from core.encoding.dictionary import load
+from core.encoding.sae.dictionary import load
 from core.errors import CoreError
 from core.training import assess, resume
 from core.training.residual import TrainingPlan, new_sae

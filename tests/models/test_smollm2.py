@@ -14,7 +14,7 @@ import pytest
 
 from core import Engine
 from core.demo import DEMO_QUERY, case_questions, demo_readings, open_demo, shipped
-from core.encoding.weights import locate
+from core.encoding.files.weights import locate
 from core.errors import CoreError
 from core.progress import finish
 from core.store import tables
@@ -138,7 +138,7 @@ def test_the_demo_answers_without_the_model(monkeypatch: pytest.MonkeyPatch, tmp
 
 
 def test_a_bank_of_three(smollm2: Engine, tmp_path: Path) -> None:
-    from core.bank import MemoryBank
+    from core.bank.bank import MemoryBank
 
     path = tmp_path / "three.duckdb"
     texts = ["My phone's battery dies by noon.", "The tram was late again.", "We planted tomatoes."]

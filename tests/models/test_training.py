@@ -137,7 +137,7 @@ def test_a_small_training(minilm: Engine, corpus: Path, small: Path, architectur
     import torch
     from sae_lens import SAE
 
-    from core.encoding.dictionary import load
+    from core.encoding.sae.dictionary import load
 
     seen = list(train(minilm.spec, corpus, replace(PLAN, architecture=architecture, tokens=tokens), small))
     assert all(isinstance(p, Progress) and p.total == tokens for p in seen)
@@ -225,7 +225,7 @@ def test_going_on_with_rounds_of_correction_and_new_directions_for_spellings(
 ) -> None:
     import torch
 
-    from core.encoding.dictionary import PlainDictionary, load
+    from core.encoding.sae.dictionary import PlainDictionary, load
     from core.training import resume
 
     monkeypatch.setattr(resume, "COUNTED_TOKENS", 3000)

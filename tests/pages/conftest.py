@@ -17,7 +17,7 @@ from core import MemoryBank, open_demo
 from core.progress import finish
 from core.types import Memory, Reading
 from tests.fakes import FakeEncoder
-from ui import banks
+from ui.session import banks
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 HOSTILE = (

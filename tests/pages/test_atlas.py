@@ -12,7 +12,10 @@ from core.analysis import projection
 from core.progress import finish
 from tests.fakes import FakeEncoder, latent_of
 from tests.pages.conftest import HOSTILE, Shown
-from ui import atlas, banks, laying, link
+from ui.address import link
+from ui.atlas import laying
+from ui.atlas import map as atlas
+from ui.session import banks
 
 Show = Callable[..., Shown]
 Make = Callable[..., MemoryBank]
@@ -225,7 +228,7 @@ def test_a_lasso_is_thinned_to_what_an_address_holds() -> None:
 def test_map_rows_for_export(mine: MemoryBank, show: Show) -> None:
     show("atlas", bank="mine")
     found = mine.maps.pca("sparse", 3)
-    from ui.atlas_form import Asked
+    from ui.atlas.form import Asked
 
     asked = Asked((found.plan,), "category", "", None, 15)
     rows = atlas.map_rows(mine, found, asked, None)

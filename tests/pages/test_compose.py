@@ -8,7 +8,8 @@ import pytest
 from core import Memory, MemoryBank, Query, Term
 from tests.fakes import FakeEncoder, latent_of
 from tests.pages.conftest import HOSTILE, Shown
-from ui import composer, tray
+from ui.compose import composer
+from ui.kit import tray
 
 Show = Callable[..., Shown]
 Make = Callable[..., MemoryBank]

@@ -13,7 +13,7 @@ from core.progress import finish
 from core.types import Memory, Question, Reading
 from tests.fakes import FakeEncoder
 from tests.pages.conftest import Shown
-from ui import banks
+from ui.session import banks
 
 Show = Callable[..., Shown]
 OTHER = "0the0the0the0the"
@@ -170,8 +170,8 @@ def test_the_library_encodes_with_another_engine_and_deletes_its_codes(
     show: Show, two: dict[str, FakeEncoder], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     spec = replace(presets()["minilm"], name="long", title="Lengths of words")
-    monkeypatch.setattr("ui.engines.presets", lambda: {"minilm": presets()["minilm"], "long": spec})
-    monkeypatch.setattr("ui.banks.ready", lambda: ["minilm", "long"])
+    monkeypatch.setattr("ui.library.engines.presets", lambda: {"minilm": presets()["minilm"], "long": spec})
+    monkeypatch.setattr("ui.session.banks.ready", lambda: ["minilm", "long"])
     made = MemoryBank.open(banks.folder() / "talk.duckdb", two["minilm"])
     finish(made.add(Reading([Memory("m", "a lake")], [], [])))
     page = show("library", bank="talk")

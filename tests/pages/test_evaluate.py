@@ -12,7 +12,8 @@ from core.progress import finish
 from core.types import Memory, Question, Reading
 from tests.fakes import FakeEncoder
 from tests.pages.conftest import HOSTILE, Shown
-from ui import banks, evaluation
+from ui.evaluate import runs as evaluation
+from ui.session import banks
 
 Show = Callable[..., Shown]
 Make = Callable[..., MemoryBank]
@@ -244,7 +245,7 @@ def test_hostile_words_stay_words(show: Show, make_named: Make) -> None:
 
 
 def test_exports_say_which_run(show: Show, bank: MemoryBank) -> None:
-    from ui import results
+    from ui.evaluate import results
 
     run = bank.runs.get(measured(bank))
     cases = bank.runs.cases(run.id)

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from core import Lab, LabPlan, MemoryBank
-from core.lab_plan import BETAS, PHASES
+from core.lab.plan import BETAS, PHASES
 from core.progress import finish
 from core.types import Memory
 from tests.pages.conftest import HOSTILE, Shown
@@ -21,7 +21,7 @@ def trained(*plans: LabPlan, bank: MemoryBank | None = None) -> list[str]:
 
 
 def waited(page: Shown) -> None:
-    from ui import banks
+    from ui.session import banks
 
     if job := banks.jobs().get("lab"):  # else it ended while the page was drawn
         job.wait(180)

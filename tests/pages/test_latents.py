@@ -14,7 +14,8 @@ from core import Memory, MemoryBank
 from core.encoding.catalogue import Catalogue
 from tests.fakes import N_LATENTS, FakeEncoder, latent_of
 from tests.pages.conftest import HOSTILE, Shown
-from ui import banks, link
+from ui.address import link
+from ui.session import banks
 
 Show = Callable[..., Shown]
 Make = Callable[..., MemoryBank]
@@ -392,7 +393,7 @@ def state_of() -> dict[str, Any]:
 
 def upload(bank: MemoryBank, text: str) -> None:
     """What the uploader's callback does, without a browser."""
-    from ui import label_files
+    from ui.latents import label_files
 
     class File:
         name = "../labels.csv"
@@ -448,7 +449,7 @@ def test_memory_names_its_latents(show: Show, bank: Make) -> None:
 
 
 def test_what_is_exported_is_everything_found(show: Show, bank: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    from ui import dictionary
+    from ui.latents import dictionary
 
     made = bank("mine", *TEXTS, fox="foxes")
     values = {"search": "", "text": "", "sort": "latent", "descending": False, "live": False, "min_trust": 0.0,

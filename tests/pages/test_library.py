@@ -10,7 +10,8 @@ import pytest
 from core import MemoryBank
 from tests.fakes import FakeEncoder
 from tests.pages.conftest import Shown
-from ui import banks, imports
+from ui.library import imports
+from ui.session import banks
 
 Show = Callable[..., Shown]
 Make = Callable[..., MemoryBank]

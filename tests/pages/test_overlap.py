@@ -8,7 +8,7 @@ import pytest
 from core import Memory, MemoryBank
 from tests.fakes import latent_of
 from tests.pages.conftest import HOSTILE, Shown
-from ui import overlap
+from ui.overlap import view as overlap
 
 Show = Callable[..., Shown]
 Make = Callable[..., MemoryBank]

@@ -8,7 +8,7 @@ import pytest
 from core import DEMO_QUERY, Memory, MemoryBank
 from tests.fakes import FakeEncoder, latent_of
 from tests.pages.conftest import HOSTILE, Shown
-from ui import marks
+from ui.query import marks
 
 Show = Callable[..., Shown]
 Make = Callable[..., MemoryBank]

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-import core.bank
+import core.bank.bank
 from core import Memory, MemoryBank
 from core.progress import finish
 from core.types import Question, Reading
@@ -158,4 +158,4 @@ def test_blind_spots_are_listed_worst_first(show: Show, town: MemoryBank) -> Non
     worst = page.at.dataframe[0].value
     assert len(worst) == 10
     assert worst["left out"].is_monotonic_decreasing
-    assert core.bank.MemoryBank.blind_spots(town, 1)[0][0].id == worst["memory"].iloc[0]
+    assert core.bank.bank.MemoryBank.blind_spots(town, 1)[0][0].id == worst["memory"].iloc[0]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from core import MemoryBank
-from core.separability import DEMO_CASES
+from core.bank.separability import DEMO_CASES
 from tests.fakes import latent_of
 from tests.pages.conftest import HOSTILE, Shown
 
@@ -81,7 +81,7 @@ def test_a_file_of_ones_own_is_encoded_first(show: Show, make_named: Make, tmp_p
     assert "2 of the texts in these cases have no codes yet" in page.words
     assert not page.at.get("plotly_chart")
     page.at.button(key="sep_encode").click().run()
-    from ui import banks
+    from ui.session import banks
 
     job = banks.job(bank)
     assert job is not None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from core.types import Label
-from ui.cluster_names import Fired, called, number
+from ui.atlas.cluster_names import Fired, called, number
 
 
 def fired(text: str, trust: float, peak: str, *texts: str) -> Fired:

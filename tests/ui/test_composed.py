@@ -11,7 +11,7 @@ import streamlit as st
 from core import Label, MemoryBank, Query, Term
 from tests.fakes import latent_of
 from tests.handmade import codes
-from ui import composer, mixture
+from ui.compose import composer, mixture
 
 
 def test_a_bar_is_stacked_from_zero_to_both_sides() -> None:

@@ -14,9 +14,11 @@ import pytest
 
 from core import MemoryBank, Query
 from tests.fakes import N_LATENTS, FakeEncoder, latent_of
-from ui import charts, components, export, hits, parts, why
-from ui.colours import ACTIVATION, MODE_COLOURS
-from ui.tokens import TokenValues, spectrum
+from ui.kit import cards as hits
+from ui.kit import charts, components, export, parts
+from ui.kit import shares as why
+from ui.kit.colours import ACTIVATION, MODE_COLOURS
+from ui.kit.tokens import TokenValues, spectrum
 
 Make = Callable[..., MemoryBank]
 

@@ -11,11 +11,13 @@ import pytest
 
 from core import Query
 from core.analysis.contrast import Contrast
+from core.bank.runs import Confusion, Run
 from core.evaluation.comparison import compare
-from core.runs import Confusion, Run
 from tests.core.evaluation.cases import case
-from ui import charts_evaluation, evaluation, misses, proofs, results
-from ui.colours import MINUS, MODE_COLOURS, PLUS
+from ui.evaluate import charts as charts_evaluation
+from ui.evaluate import misses, proofs, results
+from ui.evaluate import runs as evaluation
+from ui.kit.colours import MINUS, MODE_COLOURS, PLUS
 
 CRITERION = {
     "context_precision": 0.455,

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from core import CoreError, Progress
-from ui.jobs import Job, Jobs, duration
-from ui.warm import Warmer
+from ui.session.jobs import Job, Jobs, duration
+from ui.session.models import Warmer
 
 
 def counting(n: int, gate: threading.Event | None = None, closed: list[str] | None = None) -> Generator[Any, None, str]:
@@ -87,7 +87,7 @@ def test_interim_results_are_there_while_it_runs() -> None:
 
 def test_the_estimate_leaves_loading_out(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [0.0]
-    monkeypatch.setattr("ui.jobs.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr("ui.session.jobs.time.monotonic", lambda: clock[0])
     job = Job("steps", counting(1))
     job._note(Progress(0, 100, "loading"))
     assert job.seconds_left is None

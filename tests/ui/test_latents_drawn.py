@@ -13,7 +13,9 @@ import streamlit as st
 from core import Health, MemoryBank
 from core.types import Context, Label, LatentInfo
 from tests.fakes import latent_of
-from ui import charts, components, dictionary, health, labels, link, passages, tray
+from ui.address import link
+from ui.kit import charts, components, labels, tray
+from ui.latents import dictionary, health, passages
 
 Make = Callable[..., MemoryBank]
 

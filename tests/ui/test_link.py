@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from ui import link
+from ui.address import link
 
 
 def test_a_click_before_the_address_is_written_is_not_undone_by_it(monkeypatch: pytest.MonkeyPatch) -> None:

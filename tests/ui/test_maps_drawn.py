@@ -14,9 +14,12 @@ from core.analysis.contrast import contrast
 from core.analysis.latents import by_memory
 from tests.fakes import latent_of
 from tests.handmade import codes, index_of
-from ui import charts_contrast, charts_map, charts_timeline, pictures
-from ui.charts_map import Frame, Groups, Marks, Values
-from ui.colours import CATEGORIES, MINUS, PLUS, QUIET, TIME
+from ui.atlas import charts as charts_map
+from ui.atlas.charts import Frame, Groups, Marks, Values
+from ui.kit import contrast_chart as charts_contrast
+from ui.kit import pictures
+from ui.kit.colours import CATEGORIES, MINUS, PLUS, QUIET, TIME
+from ui.timeline import charts as charts_timeline
 
 Make = Callable[..., MemoryBank]
 ROOT = Path(__file__).resolve().parent.parent.parent

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from tests.handmade import ROOT
-from ui import charts_overlap
-from ui.colours import ACCENTS, SEQUENTIAL
+from ui.kit.colours import ACCENTS, SEQUENTIAL
+from ui.overlap import charts as charts_overlap
 
 VALUES = np.asarray([[np.nan, 0.2, 0.4], [0.2, np.nan, 0.3], [0.4, 0.3, np.nan]], np.float32)
 TREE = (np.asarray([[0, 0, 1, 1], [0.5, 0.5, 2, 2]], float), np.asarray([[0, 0.6, 0.6, 0], [0.6, 0.7, 0.7, 0]], float))

@@ -6,9 +6,9 @@ import numpy as np
 
 from core.analysis.separability import separate
 from core.types import Case
-from ui import charts_separability
-from ui.charts_paper import for_paper, picture
-from ui.colours import ACCENTS, MODE_COLOURS
+from ui.kit.colours import ACCENTS, MODE_COLOURS
+from ui.kit.figures import for_paper, picture
+from ui.separability import charts as charts_separability
 
 SIM = np.asarray([[0.9, 0.2, 0.5], [0.1, 0.7, 0.8]], np.float32)
 MODE = separate(SIM, np.int32([0, 1]), np.int32([0, 1]), np.int32([1, 2]))

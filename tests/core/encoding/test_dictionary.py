@@ -75,8 +75,8 @@ def test_the_latents_are_those_of_sae_lens(
 ) -> None:
     import torch
 
-    from core.encoding import dictionary as dictionaries
-    from core.encoding.dictionary import PlainDictionary, load
+    from core.encoding.sae import dictionary as dictionaries
+    from core.encoding.sae.dictionary import PlainDictionary, load
 
     monkeypatch.setitem(dictionaries.TOKENS_AT_ONCE, "cpu", 64)  # so that there are several rounds
     sae, x = saved(architecture, **settings), states()
@@ -103,7 +103,7 @@ def test_rounds_of_correction_are_normalised_iterative_hard_thresholding(
     """Written out for one token after another, with what is left out instead of a Gram matrix."""
     import torch
 
-    from core.encoding.dictionary import load
+    from core.encoding.sae.dictionary import load
 
     sae, x = saved("topk", k=5, rounds=rounds, rescale_acts_by_decoder_norm=False), states()
     with torch.inference_mode():
@@ -133,8 +133,8 @@ def test_matching_pursuit_is_that_of_sae_lens(saved: Callable[..., Any], tmp_pat
     """Some latents are taken twice; nothing is taken from a state at the bias, nor where nothing is left."""
     import torch
 
-    from core.encoding.dictionary import _lens_pursuit, load, matching_pursuit
-    from core.encoding.pursuit import Pursuit
+    from core.encoding.sae.dictionary import _lens_pursuit, load, matching_pursuit
+    from core.encoding.sae.pursuit import Pursuit
 
     sae = saved("topk", k=5)
     x = torch.cat([states(), sae.b_dec.detach()[None]])
@@ -158,7 +158,7 @@ def test_matching_pursuit_is_that_of_sae_lens(saved: Callable[..., Any], tmp_pat
 def test_a_dictionary_too_wide_for_its_cosines_goes_through_sae_lens(
     saved: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from core.encoding import dictionary, pursuit
+    from core.encoding.sae import dictionary, pursuit
 
     saved("topk", k=5)
     plain = dictionary.load(tmp_path / "sae")
@@ -170,7 +170,7 @@ def test_a_dictionary_too_wide_for_its_cosines_goes_through_sae_lens(
 
 @pytest.mark.parametrize("rounds", [-1, 10**9, "many", 1.5])
 def test_rounds_that_are_no_number_of_rounds(saved: Callable[..., Any], tmp_path: Path, rounds: Any) -> None:
-    from core.encoding.dictionary import load
+    from core.encoding.sae.dictionary import load
 
     saved("topk", k=5, rounds=rounds)
     with pytest.raises(CoreError, match="rounds of correction in the metadata of its cfg"):
@@ -178,7 +178,7 @@ def test_rounds_that_are_no_number_of_rounds(saved: Callable[..., Any], tmp_path
 
 
 def test_an_encoder_that_the_sae_cannot_have_is_said_in_words(saved: Callable[..., Any], tmp_path: Path) -> None:
-    from core.encoding.dictionary import encoded_by, load
+    from core.encoding.sae.dictionary import encoded_by, load
 
     saved("standard")
     with pytest.raises(CoreError, match="“mine” asks for the encoder “matching_pursuit”, which is for TopK SAEs"):
@@ -192,7 +192,7 @@ def test_rounds_of_correction_leave_less_out_where_directions_are_near() -> None
     """Three states between two near directions: one product of the encoder gives too much of both."""
     import torch
 
-    from core.encoding.dictionary import PlainDictionary
+    from core.encoding.sae.dictionary import PlainDictionary
 
     near = torch.nn.functional.normalize(torch.tensor([[1.0, 0.2, 0], [1.0, -0.2, 0], [0, 0, 1.0]]), dim=1)
     tensors = {"W_enc": near.T.clone(), "b_enc": torch.zeros(3), "W_dec": near, "b_dec": torch.zeros(3)}
@@ -208,7 +208,7 @@ def test_rounds_of_correction_leave_less_out_where_directions_are_near() -> None
 def test_a_token_that_nothing_fires_on_stays_empty_through_the_rounds() -> None:
     import torch
 
-    from core.encoding.dictionary import PlainDictionary
+    from core.encoding.sae.dictionary import PlainDictionary
 
     tensors = {"W_enc": torch.eye(3), "b_enc": torch.full((3,), -5.0), "W_dec": torch.eye(3), "b_dec": torch.zeros(3)}
     found = PlainDictionary(tensors, "topk", 2, torch.float32, rounds=6).encode(torch.eye(3))
@@ -218,7 +218,7 @@ def test_a_token_that_nothing_fires_on_stays_empty_through_the_rounds() -> None:
 def test_tokens_for_which_nothing_fires(saved: Callable[..., Any], tmp_path: Path) -> None:
     import torch
 
-    from core.encoding.dictionary import load
+    from core.encoding.sae.dictionary import load
 
     saved("standard")
     dictionary = load(tmp_path / "sae")
@@ -236,7 +236,7 @@ def test_the_mean_is_that_of_the_training_where_it_was_recorded(saved: Callable[
     import torch
     from safetensors.torch import save_file
 
-    from core.encoding.dictionary import load
+    from core.encoding.sae.dictionary import load
 
     sae = saved("topk", k=3)
     torch.testing.assert_close(load(tmp_path / "sae").mean, sae.b_dec.detach())
@@ -248,14 +248,14 @@ def test_the_mean_is_that_of_the_training_where_it_was_recorded(saved: Callable[
 LOAD_AGAIN = """
 import sys
 from pathlib import Path
-from core.encoding.dictionary import load
+from core.encoding.sae.dictionary import load
 load(Path(sys.argv[1]))
 print(sorted({"sae_lens", "transformer_lens", "transformers"} & set(sys.modules)))
 """
 
 
 def test_the_second_load_needs_no_sae_lens(saved: Callable[..., Any], tmp_path: Path) -> None:
-    from core.encoding.dictionary import load
+    from core.encoding.sae.dictionary import load
 
     saved("topk", k=3)
     load(tmp_path / "sae")
@@ -264,7 +264,7 @@ def test_the_second_load_needs_no_sae_lens(saved: Callable[..., Any], tmp_path: 
 
 
 def test_other_weights_are_not_taken_from_the_cache(saved: Callable[..., Any], tmp_path: Path) -> None:
-    from core.encoding.dictionary import load
+    from core.encoding.sae.dictionary import load
 
     saved("topk", k=3)
     assert load(tmp_path / "sae").encode(states()).value.numel() <= 3 * 200
@@ -273,7 +273,7 @@ def test_other_weights_are_not_taken_from_the_cache(saved: Callable[..., Any], t
 
 
 def test_a_folder_that_holds_no_sae(tmp_path: Path) -> None:
-    from core.encoding.dictionary import load
+    from core.encoding.sae.dictionary import load
 
     for _ in range(2):
         with pytest.raises(EngineMissing, match=r"holds no SAE: cfg.json with sae_weights.safetensors"):
@@ -285,7 +285,7 @@ def test_a_folder_that_holds_no_sae(tmp_path: Path) -> None:
 
 
 def test_damaged_files_are_a_sentence(saved: Callable[..., Any], tmp_path: Path) -> None:
-    from core.encoding.dictionary import load
+    from core.encoding.sae.dictionary import load
 
     saved("topk", k=3)
     (tmp_path / "sae" / "cfg.json").write_text('{"architecture": "topk"}')

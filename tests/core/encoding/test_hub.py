@@ -15,9 +15,9 @@ import pytest
 from huggingface_hub import errors
 from safetensors.numpy import save_file
 
-from core.encoding import hub
 from core.encoding.engines import Engine, EngineSpec
-from core.encoding.weights import locate, prepare
+from core.encoding.files import hub
+from core.encoding.files.weights import locate, prepare
 from core.errors import CoreError, EngineMissing
 from core.progress import finish
 from tests.tiny import Weights, publish, res_jb

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from core import EngineSpec, registry
-from core.encoding import releases
 from core.encoding.engines import Engine, named, own_file, presets
+from core.encoding.files import releases
 from core.errors import CoreError, EngineMissing
 from tests.tiny import Weights, gemma_scope, publish, res_jb
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from core.encoding.engines import Engine, EngineSpec, encode_with
-from core.encoding.small_sae import SmallSAE
+from core.encoding.sae.small_sae import SmallSAE
 from core.errors import CoreError
 from core.types import Codes
 
@@ -36,8 +36,8 @@ class Embedder:
 
 
 def encoded(folder: Path, texts: list[str]) -> Codes:
-    from core.encoding import dictionary
     from core.encoding.dense import EmbeddingModel
+    from core.encoding.sae import dictionary
 
     SAE.save(folder)
     embedder = Embedder()

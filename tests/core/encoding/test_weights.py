@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from core.encoding import weights
-from core.encoding.weights import digest, locate, weight_files, write_atomically
+from core.encoding.files import weights
+from core.encoding.files.weights import digest, locate, weight_files, write_atomically
 from core.errors import EngineMissing
 from core.settings import ASSETS, cache_folder
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from core.encoding import weights, wheels
+from core.encoding.files import weights, wheels
 from core.errors import CoreError, EngineMissing
 from core.progress import finish
 

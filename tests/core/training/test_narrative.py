@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import torch
 
-from core.analysis.episodes import waves
-from core.encoding.small_sae import SmallSAE
-from core.lab_plan import PHASES, Objective
+from core.encoding.sae.small_sae import SmallSAE
+from core.lab.episodes import waves
+from core.lab.plan import PHASES, Objective
+from core.lab.train import Net, kl_loss, l1_loss, reconstruction_loss, train
 from core.progress import finish
-from core.training.narrative import Net, kl_loss, l1_loss, reconstruction_loss, train
 
 ONES = torch.ones(2)
 

@@ -1,0 +1,1 @@
+"""Where model files come from: a folder, a package, a hub."""

@@ -1,0 +1,1 @@
+"""Small SAEs of narratives: plan, train, measure, keep."""

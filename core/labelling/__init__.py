@@ -1,0 +1,1 @@
+"""Labels of latents from outside: a language model, Neuronpedia."""

@@ -1,0 +1,1 @@
+"""OpenAI-compatible endpoints: requests, batches, narratives written by them."""

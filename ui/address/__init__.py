@@ -1,0 +1,1 @@
+"""The address bar: fields, links, ways to other pages."""

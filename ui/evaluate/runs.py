@@ -1,0 +1,312 @@
+"""Runs on the page: what is asked and how, the running task, which run is shown, and its end."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from core import WEIGHTINGS, CoreError, EngineComparison, MemoryBank, Query
+from core.bank.runs import MARKS, QUESTIONS, Run
+from ui.address import link
+from ui.kit import parts
+from ui.kit import task as watching
+from ui.library import imports
+from ui.query import form as asking
+from ui.session import banks
+from ui.session.jobs import duration
+from ui.shell import sidebar
+
+DEMO, FILE = "the demo", "a file"
+"""Data that is not in this bank."""
+DATA = {
+    QUESTIONS: "this bank’s questions",
+    MARKS: "hits marked as right",
+    DEMO: "the demo dialogue",
+    FILE: "a LoCoMo or LongMemEval file",
+}
+RUNNING, MUTING = "Asking the questions of ", "Muting explanations in "
+
+
+def key(bank: MemoryBank) -> str:
+    """Beside the bank's import, which is a job of its own."""
+    return f"{bank.path} evaluate"
+
+
+# --- what is asked ----------------------------------------------------------------------------------------------------
+
+
+def form(bank: MemoryBank) -> None:
+    """Data, categories, scoring, Run; or how to get at data that lies elsewhere."""
+    known = banks.run_sources(bank)
+    offered = [*known, *([] if bank.path == banks.demo_path() else [DEMO]), FILE]
+    with st.container(horizontal=True, vertical_alignment="bottom", key="evaluate_row"):
+        source = st.selectbox(
+            "Ask", offered, format_func=lambda name: _said(name, known), key=_data_key(bank), width=290
+        )
+        if known.get(source):
+            _ask(bank, source, known[source])
+    if source == DEMO:
+        st.write("The demo is a bank of its own, with questions about a dialogue whose evidence is known.")
+        _open_demo()
+    elif source == FILE:
+        _upload()
+    elif not known[source] and not _importing(bank):
+        st.write(
+            "This bank has no questions whose evidence is known. Ask those of the demo dialogue or of a benchmark file."
+        )
+        with st.container(horizontal=True):
+            _open_demo()
+            st.button("Choose a file", icon=":material/upload_file:", on_click=_choose_file, args=(bank,))
+
+
+def _importing(bank: MemoryBank) -> bool:
+    job = banks.job(bank)
+    return job is not None and job.running
+
+
+def _data_key(bank: MemoryBank) -> str:
+    return f"evaluate_data_{bank.name}"
+
+
+def _open_demo() -> None:
+    st.button("Open the demo", type="primary", icon=":material/auto_awesome:", on_click=use, args=(banks.DEMO,))
+
+
+def _choose_file(bank: MemoryBank) -> None:
+    st.session_state[_data_key(bank)] = FILE
+
+
+def _said(name: str, known: dict[str, dict[str, int]]) -> str:
+    n = f" ({sum(known[name].values()):,})" if name in known else ""
+    return f"{DATA.get(name, name)}{n}"
+
+
+def _ask(bank: MemoryBank, source: str, counts: dict[str, int]) -> None:
+    job = banks.jobs().get(key(bank))
+    busy = job is not None and job.running
+    st.multiselect(
+        "Categories", sorted(counts), format_func=lambda c: f"{c or 'none'} ({counts[c]:,})", placeholder="all",
+        key=_categories_key(bank, source), width=300,
+    )  # fmt: skip
+    with st.popover("How it is scored"):
+        asking.scoring(bank)
+    st.text_input("Name of the run", key="evaluate_name", placeholder="optional", width=190)
+    st.button(
+        "Run", type="primary", icon=":material/play_arrow:", disabled=busy, on_click=start,
+        args=(bank, source),
+    )  # fmt: skip
+
+
+def _categories_key(bank: MemoryBank, source: str) -> str:
+    return f"evaluate_categories_{bank.name}_{source}"
+
+
+def _upload() -> None:
+    st.write("The file becomes a bank of its own, with its questions; then this page asks them.")
+    upload_key = f"evaluate_upload_{st.session_state.get('evaluate_uploads', 0)}"
+    st.file_uploader("LoCoMo or LongMemEval, as JSON", type=["json", "jsonl", "gz"], key=upload_key)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.button("Make a bank of it", type="primary", icon=":material/upload_file:", on_click=take, args=(upload_key,))
+        st.button("A file that lies on this machine: Library", type="tertiary", on_click=link.go, args=("library",))
+
+
+def take(upload_key: str) -> None:
+    """An uploaded file becomes a new bank, and that the current one."""
+    file = st.session_state.get(upload_key)
+    with parts.kept_problem():
+        if file is None:
+            raise CoreError("Choose a file first.")
+        scratch = imports.uploaded([file])
+        stored = next(scratch.glob("*/*"))
+        name = banks.create(_free_name(stored))
+        bank = banks.named(name)
+        banks.jobs().start(str(bank.path), f"Importing into {name}", imports.reading(bank, [stored], "auto", scratch))
+        st.session_state["evaluate_uploads"] = st.session_state.get("evaluate_uploads", 0) + 1
+        use(name)
+
+
+def _free_name(file: Path) -> str:
+    stem = re.sub(r"[^\w .\-]+", " ", file.name.split(".")[0]).strip(" .-")[:40] or "benchmark"
+    number, name = 2, stem
+    while name in banks.known():
+        name, number = f"{stem} {number}", number + 1
+    return name
+
+
+def use(name: str) -> None:
+    st.session_state["bank"] = name
+    sidebar.bank_changed()
+
+
+# --- the running task -------------------------------------------------------------------------------------------------
+
+
+def start(bank: MemoryBank, source: str) -> None:
+    """Begin to ask what the form names, in the background."""
+    state = st.session_state
+    with parts.kept_problem():
+        task = bank.runs.run(settings(), state[_categories_key(bank, source)] or None, state["evaluate_name"], source)
+        banks.jobs().start(key(bank), f"{RUNNING}{bank.name}", task)
+        state["evaluate_name"] = ""
+
+
+def settings() -> Query:
+    """How the form says that questions are scored."""
+    return Query("", **{field.key: st.session_state[field.key] for field in link.SCORING})
+
+
+def start_muting(bank: MemoryBank, run: str) -> None:
+    with parts.kept_problem():
+        banks.jobs().start(key(bank), f"{MUTING}{bank.name}", bank.runs.add_faithfulness(run))
+
+
+def progress(bank: MemoryBank) -> bool:
+    """The running task, or how it ended: what it made becomes what is shown. Whether one is running."""
+    imports.progress(bank)
+    job = banks.jobs().get(key(bank))
+    if job is None:
+        return _importing(bank)
+    if job.running:
+        watching.watch(job, "evaluate_stop", named=True)
+        return True
+    if job.error is not None:
+        raise job.error
+    if job.state == "failed":
+        st.error(parts.plain(job.problem), icon=":material/error:")
+    elif job.state == "stopped":
+        st.warning(
+            f"Stopped after {duration(job.seconds)}. Nothing of it was kept; earlier runs are as they were.",
+            icon=":material/stop_circle:",
+        )
+    elif made := next((result for result in job.results if isinstance(result, Run)), None):
+        st.session_state.update(run=made.id, **({} if job.title.startswith(MUTING) else {"run_question": ""}))
+    elif compared := next((result for result in job.results if isinstance(result, EngineComparison)), None):
+        st.session_state.update(versus=compared.id, versus_pair="")
+    banks.jobs().dismiss(key(bank))
+    return False
+
+
+def nothing_yet(bank: MemoryBank) -> None:
+    if any(banks.run_sources(bank).values()):
+        st.write(
+            "Nothing was measured here yet. Run asks every question of its own dialogue and looks where the memories "
+            "that answer it are ranked."
+        )
+
+
+# --- which run is shown -----------------------------------------------------------------------------------------------
+
+
+def chosen(bank: MemoryBank, runs: Sequence[Run]) -> Run:
+    """The run of the link; without one, the newest."""
+    by_id = {run.id: run for run in runs}
+    wanted = st.session_state.get("run", "")
+    if wanted and wanted not in by_id:
+        other = next((run for run in bank.runs.list() if run.id == wanted), None)
+        link.note(
+            f"{bank.name} has no run “{wanted[:40]}”: it may have been deleted. This is the newest."
+            if other is None
+            else f"The run “{wanted[:40]}” was made with {made_with(other)}. This is the newest of {bank.engine.name}."
+        )
+    if wanted not in by_id:
+        st.session_state["run"] = runs[0].id
+    return by_id[st.session_state["run"]]
+
+
+def title(run: Run) -> str:
+    """Its name, how it was scored, when, and how many questions."""
+    when = local(run.created)
+    asked = "all categories" if run.categories is None else f"categories {', '.join(run.categories)}"
+    named = f"{run.name} · " if run.name else ""
+    return f"{named}{scored(run.settings)} · {run.report['n_questions']:,} questions, {asked} · {when:%d %b %H:%M}"
+
+
+def local(when: datetime) -> datetime:
+    """A time of the bank, which is UTC, as it is here."""
+    return when.replace(tzinfo=UTC).astimezone()
+
+
+def made_with(run: Run) -> str:
+    """Its engine, where that is not the one in use."""
+    return f"the engine {run.engine_name or run.engine} ({run.engine[:6]})"
+
+
+def scored(settings: Query) -> str:
+    """How it was scored, in a few words: what differs from the usual."""
+    usual = link.usual()
+    said = [WEIGHTINGS[settings.weighting].label] if settings.weighting != usual.weighting else []
+    said += [f"{settings.fusion} combination"] if settings.fusion != usual.fusion else []
+    if settings.balance not in (None, usual.balance) and settings.fusion != "study":
+        said += [f"dense × {settings.balance:g}"]
+    said += [f"neighbours × {settings.context:g}"] if settings.context != usual.context else []
+    return ", ".join(said) or "scored as usual"
+
+
+def head(bank: MemoryBank, runs: Sequence[Run]) -> Run:
+    """Which run, and its end."""
+    run = chosen(bank, runs)
+    titles = {one.id: title(one) for one in runs}
+    with st.container(horizontal=True, vertical_alignment="bottom", key="evaluate_runs"):
+        st.selectbox(
+            f"Run ({len(runs)})", list(titles), format_func=lambda name: titles[name], key="run",
+            persist_state="session", on_change=forget_question,
+        )  # fmt: skip
+        with st.popover("Delete", icon=":material/delete:"):
+            st.write(f"Delete “{parts.plain(titles[run.id])}” with its figures and questions? This cannot be undone.")
+            st.button("Delete this run", type="primary", on_click=delete, args=(bank, run.id), key="evaluate_delete")
+    for warning in run.report["warnings"]:
+        st.caption(parts.plain(warning))
+    return run
+
+
+def forget_question() -> None:
+    st.session_state.update(run_question="", run_wrong="", run_right="")
+
+
+def delete(bank: MemoryBank, run: str) -> None:
+    with parts.kept_problem():
+        bank.runs.delete(run)
+        st.session_state["run"] = ""
+        forget_question()
+
+
+def python(bank: MemoryBank, run: Run) -> str:
+    """The same in a notebook."""
+    categories = None if run.categories is None else list(run.categories)
+    return "\n".join(
+        [
+            "from core import MemoryBank, Query",
+            "",
+            f"bank = MemoryBank.open({str(bank.path)!r}, {bank.engine.name!r})",
+            f"run = bank.runs.get({run.id!r})",
+            f"# or again: for step in bank.runs.run(Query(''{written(run.settings)}), {categories!r}): print(step)",
+            'for mode, figures in run.report["modes"].items():',
+            '    print(mode, figures["recall@10"], figures["interval"]["recall@10"], figures["criteria"]["study"])',
+            'for case in bank.runs.cases(run.id, "combined", missed=True):',
+            '    print(case.question.text, case.ranks["combined"])',
+        ]
+    )
+
+
+def written(settings: Query) -> str:
+    """Arguments of a ``Query``: what differs from the usual."""
+    return "".join(
+        f", {field.key}={getattr(settings, field.key)!r}"
+        for field in link.SCORING
+        if getattr(settings, field.key) not in (None, getattr(link.usual(), field.key))
+    )
+
+
+def export_settings(run: Run) -> dict[str, Any]:
+    """What every exported row says of its run."""
+    settings = run.settings
+    return {
+        "run": run.id, "engine": run.engine_name, "fingerprint": run.engine, "name": run.name,
+        "created": run.created.isoformat(), "weighting": settings.weighting,
+        "fusion": settings.fusion, "balance": settings.balance, "context": settings.context,
+    }  # fmt: skip

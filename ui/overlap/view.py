@@ -1,0 +1,469 @@
+"""The overlap of rows: what is compared, the heatmap, the chosen pair latent by latent, core latents, interference."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote, unquote
+
+import numpy as np
+import streamlit as st
+
+from core import MEASURES, CoreError, MemoryBank, Overlap, OverlapPair
+from core.analysis.overlap import Tiles, branches
+from core.bank.overlap import pairs_of
+from core.types import Interference, OverlapLatent
+from ui.address import link
+from ui.kit import components, labels, parts
+from ui.kit import shares as why
+from ui.kit.figures import for_paper, picture
+from ui.overlap import charts as charts_overlap
+from ui.session import banks
+
+MOST_ROWS = 300
+"""Rows drawn one by one; above, the heatmap shows tiles."""
+TILES = 100
+SHOWN, CHIPS, CLASHES = 12, 16, 8
+ROWS = {"memory": "memories", "session": "sessions", "conversation": "conversations", "category": "categories"}
+UNITS = {
+    "jaccard": "Jaccard",
+    "shared": "shared latents",
+    "weighted_jaccard": "weighted Jaccard",
+    "cosine": "cosine of codes",
+    "cosine_scaled": "cosine, each latent by its maximum",
+    "euclidean": "Euclidean distance (activation)",
+}
+HELP = {
+    "jaccard": "Latents of both rows over latents of either.",
+    "shared": "Latents above the threshold in both rows.",
+    "weighted_jaccard": "Sum of the smaller values over sum of the larger ones.",
+    "cosine": "Cosine of the activations as they are.",
+    "cosine_scaled": "Cosine after each latent is divided by its strongest value among the rows: all count alike.",
+    "euclidean": "Distance of the activations: small is near.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What the heatmap shows: rows one by one, or tiles of them."""
+
+    found: Overlap
+    tiles: Tiles | None
+
+    @property
+    def n(self) -> int:
+        return len(self.found) if self.tiles is None else len(self.tiles.values)
+
+    def rows(self, tile: int) -> list[str]:
+        """Names of the rows of a tile, or the row itself."""
+        low, high = (tile, tile + 1) if self.tiles is None else self.tiles.bounds[tile : tile + 2]
+        return [self.found.names[i] for i in self.found.order[int(low) : int(high)]]
+
+    def memories(self, *tiles: int) -> tuple[str, ...]:
+        """Memory ids behind some tiles, each once."""
+        at = {name: i for i, name in enumerate(self.found.names)}
+        found = [self.found.members[at[name]] for tile in tiles for name in self.rows(tile)]
+        return tuple(dict.fromkeys(memory for members in found for memory in members))
+
+
+# --- what is compared -------------------------------------------------------------------------------------------------
+
+
+def let_go() -> None:
+    """Other rows: what was chosen among the former ones means nothing."""
+    st.session_state.update(overlap_zoom=None, overlap_a=None, overlap_b=None)
+
+
+def regrouped() -> None:
+    st.session_state.update(overlap_a=None, overlap_b=None)
+
+
+def zoom(step: str) -> None:
+    """One step further in: its memories one by one."""
+    state = st.session_state
+    steps = [*filter(None, [state.get("overlap_zoom")]), step]
+    state.update(overlap_zoom=">".join(steps), overlap_a=None, overlap_b=None, overlap_by="memory")
+
+
+def into_groups(by: str, *names: str) -> str:
+    """The step into the memories of some groups: ``category:Routine|Calm``."""
+    return f"{by}:{'|'.join(quote(name, safe=' ·') for name in names)}"
+
+
+def into_tiles(found: Overlap, *tiles: int) -> str:
+    """The step into tiles, whose rows depend on measure and threshold: ``tiles.jaccard.0:3,17``."""
+    percent = next(name for name, q in link.THRESHOLDS.items() if q == found.quantile)
+    return f"tiles.{found.measure}.{percent}:{','.join(str(tile) for tile in dict.fromkeys(tiles))}"
+
+
+def controls(bank: MemoryBank) -> str:
+    """Rows, measure, threshold, conversation; returns the format of the picture."""
+    known, state = banks.groupings(bank), st.session_state
+    if state["overlap_by"] not in known:
+        link.note(f"{bank.name} has too few {ROWS[state['overlap_by']]} to compare; these are its memories.")
+        state["overlap_by"] = "memory"
+    with st.container(horizontal=True, vertical_alignment="bottom", key="overlap_controls"):
+        st.selectbox("Rows", list(known), key="overlap_by", on_change=let_go, persist_state="session", width=190,
+                     format_func=lambda by: f"{ROWS[by]} ({known[by]:,})")  # fmt: skip
+        st.selectbox("Measure", MEASURES, key="overlap_measure", on_change=regrouped, width=230,
+                               persist_state="session", format_func=lambda name: UNITS[name],
+                               help="\n".join(f"- {UNITS[name]}: {text}" for name, text in HELP.items()))  # fmt: skip
+        st.select_slider(
+            "Threshold", list(link.THRESHOLDS), key="overlap_threshold", persist_state="session", width=210,
+            format_func=lambda q: "0: all count" if q == "0" else f"top {100 - int(q)} %",
+            help="Activations at or below this quantile of the rows' positive values do not count.",
+        )  # fmt: skip
+        before = state.get("conversation")
+        if parts.conversation_select(bank, 170) != (before or None):
+            let_go()
+        kind = parts.picture_format()
+    return kind
+
+
+def view(bank: MemoryBank) -> View:
+    """The rows that the controls and the link ask for."""
+    state = st.session_state
+    memories = zoomed(bank, state.get("overlap_zoom"))
+    return _view(bank, state["overlap_by"], state["overlap_measure"], state["overlap_threshold"], memories)
+
+
+def _view(bank: MemoryBank, by: str, measure: str, percent: str, memories: tuple[str, ...] | None) -> View:
+    conversation = st.session_state.get("conversation") or None
+    found = banks.overlap(bank, by, measure, link.THRESHOLDS[percent], conversation, memories)
+    return View(found, found.tiles(TILES) if len(found) > MOST_ROWS else None)
+
+
+def zoomed(bank: MemoryBank, spec: str | None) -> tuple[str, ...] | None:
+    """Memories of a zoom, step by step; None for all, and where the link's steps lead nowhere."""
+    memories: tuple[str, ...] | None = None
+    for step in spec.split(">") if spec else ():
+        try:
+            memories = _inside(bank, step, memories)
+        except (CoreError, KeyError, IndexError, ValueError):
+            link.note(f"The link looks into “{str(spec)[:60]}”, which is not here; these are all rows.")
+            st.session_state["overlap_zoom"] = None
+            return None
+    return memories
+
+
+def _inside(bank: MemoryBank, step: str, memories: tuple[str, ...] | None) -> tuple[str, ...]:
+    """Memories behind one step, among those that are left. Raises where there are none."""
+    kind, _, rest = step.partition(":")
+    if kind.startswith("tiles."):
+        _, measure, percent = kind.split(".")
+        whole = _view(bank, "memory", measure, percent, memories)
+        tiles = [int(tile) for tile in rest.split(",")]
+        if whole.tiles is None or not all(0 <= tile < whole.n for tile in tiles):
+            raise IndexError(step)
+        return whole.memories(*tiles)
+    groups = _view(bank, kind, "shared", "0", memories).found
+    return tuple(name for group in rest.split("|") for name in groups.members[groups.names.index(unquote(group))])
+
+
+# --- the heatmap ------------------------------------------------------------------------------------------------------
+
+
+def heatmap(bank: MemoryBank, shown: View, chosen: tuple[int, int] | None, kind: str) -> None:
+    found = shown.found
+    drawn, names, words = _cells(bank, shown)
+    tree = branches(found.tree, MOST_ROWS if shown.tiles is None else TILES) if found.tree is not None else _no_tree()
+    if shown.tiles is not None:  # places are counted in rows; the heatmap counts tiles
+        tree = (np.interp(tree[0], shown.tiles.bounds - 0.5, np.arange(shown.n + 1) - 0.5), tree[1])
+    figure = charts_overlap.heatmap(
+        drawn, names, words, tree, UNITS[found.measure], found.measure == "euclidean", chosen, parts.theme()
+    )
+    rows = f"{len(found):,} {ROWS[found.by]}"
+    tiled = f" in {shown.n} tiles" if shown.tiles is not None else ", without the diagonal"
+    what = f"{rows}{tiled} · threshold {found.threshold:.3g} (quantile {found.quantile:g}) · average linkage"
+    for_paper(figure, f"Which {ROWS[found.by]} share latents?", banks.provenance(bank), what)
+    state = st.session_state
+    key = f"overlap_map_{abs(hash((found.names, found.measure, found.quantile, chosen, parts.theme())))}"
+
+    def on_select() -> None:
+        points = state[key].selection.points
+        if points:
+            choose(shown, int(points[0]["y"]), int(points[0]["x"]))
+
+    st.plotly_chart(figure, key=key, on_select=on_select, selection_mode="points",
+                    config=picture(f"{bank.name}-overlap", kind))  # fmt: skip
+
+
+def choose(shown: View, a: int, b: int) -> None:
+    """A click on a cell: the pair of rows, or into the tiles."""
+    if shown.tiles is not None:
+        zoom(into_tiles(shown.found, a, b))
+    else:
+        st.session_state.update(overlap_a=shown.rows(a)[0], overlap_b=shown.rows(b)[0])
+
+
+def _cells(bank: MemoryBank, shown: View) -> tuple[np.ndarray, list[str], list[str]]:
+    """(values in order, names, words) of every row or tile."""
+    found = shown.found
+    if shown.tiles is not None:
+        firsts = [shown.rows(i)[0] for i in range(shown.n)]
+        texts = banks.memories(bank, tuple(firsts))
+        sizes = np.diff(shown.tiles.bounds)
+        names = [f"tile {i}: {size} memories" for i, size in enumerate(sizes)]
+        return shown.tiles.values, names, [f"such as “{texts[name].text}”" for name in firsts]
+    values = found.values[np.ix_(found.order, found.order)].copy()
+    np.fill_diagonal(values, np.nan)
+    names = [found.names[i] for i in found.order]
+    if found.by == "memory":
+        texts = banks.memories(bank, tuple(names))
+        return values, names, [texts[name].text for name in names]
+    return values, names, [f"{len(found.members[i]):,} memories" for i in found.order]
+
+
+def _no_tree() -> tuple[np.ndarray, np.ndarray]:
+    return np.zeros((0, 4)), np.zeros((0, 4))
+
+
+# --- two rows ---------------------------------------------------------------------------------------------------------
+
+
+def chosen_rows(found: Overlap) -> tuple[str, str]:
+    """The rows of the link; without them, the two different ones that overlap most."""
+    state = st.session_state
+    for key in ("overlap_a", "overlap_b"):
+        if state.get(key) and found.row(state[key]) is None:
+            link.note(f"There is no row “{state[key][:80]}” here; another one is shown.")
+            state[key] = None
+    nearest = pairs_of(found, 1)
+    a, b = (nearest[0]["a"], nearest[0]["b"]) if nearest else (found.names[0], found.names[0])
+    return state.get("overlap_a") or a, state.get("overlap_b") or b
+
+
+def pair_select(found: Overlap, a: str, b: str) -> None:
+    """The two rows by name: the way there without a mouse."""
+    state = st.session_state
+
+    def picked() -> None:
+        state.update(overlap_a=state["overlap_pick_a"], overlap_b=state["overlap_pick_b"])
+
+    names = [found.names[i] for i in found.order]
+    state.update(overlap_pick_a=a, overlap_pick_b=b)
+    left, right = st.columns(2)
+    left.selectbox("First row", names, key="overlap_pick_a", on_change=picked)
+    right.selectbox("Second row", names, key="overlap_pick_b", on_change=picked)
+
+
+def pair(bank: MemoryBank, found: Overlap, a: str, b: str, latent: int | None, choose: Callable[[int], None]) -> None:
+    """The latents that two rows share and do not."""
+    pair_select(found, a, b)
+    if a == b:
+        st.caption("A row with itself: choose another one, or click a cell.")
+        return
+    two = banks.overlap_pair(bank, found, a, b)
+    parts.small(
+        " · ".join(
+            f"{UNITS[name]} {f'{value:,.0f}' if name == 'shared' else parts.number(value)}"
+            for name, value in two.figures.items()
+        )
+    )
+    if found.by == "memory":
+        texts = banks.memories(bank, (a, b))
+        for name in (a, b):
+            with st.container(horizontal=True, vertical_alignment="center"):
+                st.text(parts.short(texts[name].text, 260))
+        st.button("Open the microscope", icon=":material/biotech:", on_click=link.open_pair,
+                  args=(texts[a].text, texts[b].text))  # fmt: skip
+    else:
+        sizes = {name: len(found.members[int(found.row(name) or 0)]) for name in (a, b)}
+        st.button(f"Compare their {sum(sizes.values()):,} memories", icon=":material/zoom_in:", on_click=zoom,
+                  args=(into_groups(found.by, a, b),), key="overlap_into")  # fmt: skip
+    latents(bank, two, latent, choose)
+
+
+def latents(bank: MemoryBank, two: OverlapPair, latent: int | None, choose: Callable[[int], None]) -> None:
+    everything = st.session_state.get("overlap_all", False)
+    shown = two.shared[: len(two.shared) if everything else SHOWN]
+    st.subheader(f"Shared: {len(two.shared):,} latents", anchor=False)
+    names = banks.labels(bank, (x.latent for x in (*shown, *two.only_a[:CHIPS], *two.only_b[:CHIPS])))
+    components.draw("why", "overlap_shared", table(shown, two, latent, names), latent=choose, open=link.open_latent)
+    if len(two.shared) > SHOWN:
+        st.toggle("Show all shared latents", key="overlap_all")
+    for key, name, only in (("overlap_only_a", two.a, two.only_a), ("overlap_only_b", two.b, two.only_b)):
+        st.subheader(f"Only {parts.plain(parts.short(name, 40))}: {len(only):,} latents", anchor=False)
+        chips = [
+            components.chip(x.latent, (x.token_a.text or x.token_b.text), max(x.a, x.b), names.get(x.latent))
+            for x in only[:CHIPS]
+        ]
+        shown_chips = {"before": "", "chips": chips, "after": _rest(len(only)), "latent": latent}
+        components.draw("chips", key, shown_chips, latent=choose)
+
+
+def _rest(n: int) -> str:
+    """What is said after the chips of n latents."""
+    return f"and {n - CHIPS:,} weaker ones" if n > CHIPS else "" if n else "none"
+
+
+def table(shown: Sequence[OverlapLatent], two: OverlapPair, latent: int | None, names: labels.Names) -> dict[str, Any]:
+    """Rows of the why component, without texts: the values of both sides and the tokens of the peaks."""
+    whole = sum(x.a * x.b for x in two.shared) or 1.0
+    largest = max((x.a * x.b for x in two.shared), default=1.0)
+    rows = [
+        {
+            **why.named(x.latent, names),
+            "percent": parts.percent(x.a * x.b / whole),
+            "width": round(62 * x.a * x.b / largest, 1),
+            "minus": False,
+            "value": parts.number(x.a),
+            "weight": parts.number(x.b),
+            "from": x.token_a.text,
+            "to": x.token_b.text,
+            "query": {},
+            "memory": {},
+        }
+        for x in shown
+    ]
+    heads = {"bar": "share of the product", "value": "first", "pair": "first token → second token", "weight": "second"}
+    none = {"pieces": [], "total": {}, "said": ""}
+    return {
+        "query": none, "memory": none, "rows": rows, "latent": latent, "heads": heads, "even": True, "editing": False,
+        "weight_help": "Value in the second row.", "trust_help": labels.TRUST_HELP,
+    }  # fmt: skip
+
+
+# --- tiles ------------------------------------------------------------------------------------------------------------
+
+
+def tiles(bank: MemoryBank, shown: View) -> None:
+    """What tiles are, and the way into them without a mouse."""
+    found = shown.found
+    st.subheader("Too many rows to see one by one", anchor=False)
+    st.write(
+        f"{len(found):,} memories stand in the order of the tree, drawn as {shown.n} tiles of about "
+        f"{round(len(found) / shown.n)}. Click a tile to compare the memories inside it; off the diagonal, of both."
+    )
+    left, right = st.columns(2)
+    a = left.selectbox("First tile", range(shown.n), key="overlap_tile_a", format_func=lambda i: f"tile {i}")
+    b = right.selectbox("Second tile", range(shown.n), key="overlap_tile_b", format_func=lambda i: f"tile {i}")
+    inside = shown.memories(a, b)
+    st.button(f"Compare these {len(inside):,} memories", icon=":material/zoom_in:", type="primary", on_click=choose,
+              args=(shown, a, b), key="overlap_into")  # fmt: skip
+    texts = banks.memories(bank, inside[:6])
+    for name in inside[:6]:
+        st.text(f"{name}  {parts.short(texts[name].text, 110)}")
+    if len(inside) > 6:
+        st.caption(f"and {len(inside) - 6:,} more")
+
+
+# --- core, unique, interference ---------------------------------------------------------------------------------------
+
+
+def core_and_unique(bank: MemoryBank, found: Overlap, latent: int | None, choose: Callable[[int], None]) -> None:
+    """Latents of every row, and of one row alone."""
+    core, unique, owner = found.core_and_unique()
+    names = banks.labels(bank, [*core[:CHIPS].tolist(), *unique[:CHIPS].tolist()])
+    many = ROWS[found.by]
+    left, right = st.columns(2, gap="medium")
+    with left:
+        st.subheader(f"Core: {len(core):,} latents in all {len(found):,} {many}", anchor=False)
+        chips = [components.chip(int(x), "", None, names.get(int(x))) for x in core[:CHIPS]]
+        after = _rest(len(core))
+        components.draw("chips", "overlap_core", {"before": "", "chips": chips, "after": after, "latent": latent},
+                        latent=choose)  # fmt: skip
+    with right:
+        st.subheader(f"Unique: {len(unique):,} latents in one alone", anchor=False)
+        chips = [
+            components.chip(int(x), "", None, names.get(int(x)))
+            | {"value": parts.short(found.names[i], 22)}
+            for x, i in zip(unique[:CHIPS], owner[:CHIPS], strict=True)
+        ]  # fmt: skip
+        after = _rest(len(unique))
+        components.draw("chips", "overlap_unique", {"before": "", "chips": chips, "after": after, "latent": latent},
+                        latent=choose)  # fmt: skip
+
+
+def clashes(bank: MemoryBank, conversation: str | None) -> list[Interference]:
+    """Pairs that fire the same latents and say different things, each a click from the microscope."""
+    found = banks.interference(bank, conversation, CLASHES)
+    st.subheader("Interference: same latents, different things", anchor=False)
+    if not found:
+        st.write("No two memories share latents while their dense vectors and words stay apart.")
+        return found
+    st.caption(
+        "No content word in common and a dense cosine below .3, yet alike in their rarer latents: what a search by "
+        "latents may confuse."
+    )
+    texts = banks.memories(bank, tuple(dict.fromkeys(name for one in found for name in (one.a, one.b))))
+    for i, one in enumerate(found):
+        with st.container(key=f"overlap_clash_{i}", border=True):
+            left, right, act = st.columns([5, 5, 2], gap="medium", vertical_alignment="center")
+            for side, name in ((left, one.a), (right, one.b)):
+                with side:
+                    st.text(parts.short(texts[name].text, 170))
+                    parts.small(name)
+            with act:
+                parts.small(f"sparse {parts.number(one.sparse)} · dense {parts.number(one.dense)}")
+                st.button("Microscope", icon=":material/biotech:", key=f"overlap_open_{i}", on_click=link.open_pair,
+                          args=(texts[one.a].text, texts[one.b].text))  # fmt: skip
+    return found
+
+
+# --- out --------------------------------------------------------------------------------------------------------------
+
+
+def export_cells(shown: View) -> list[dict[str, Any]]:
+    """Every two rows once, or every two tiles."""
+    found = shown.found
+    if shown.tiles is None:
+        return pairs_of(found)
+    i, j = np.triu_indices(shown.n)
+    return [
+        {"a": f"tile {a}", "b": f"tile {b}", f"mean_{found.measure}": float(shown.tiles.values[a, b])}
+        for a, b in zip(i.tolist(), j.tolist(), strict=True)
+    ]
+
+
+def export_order(shown: View) -> list[dict[str, Any]]:
+    """The rows in the order of the tree, with their tile."""
+    found = shown.found
+    counts = found.latents
+    bounds = np.arange(len(found) + 1) if shown.tiles is None else shown.tiles.bounds
+    tile = np.searchsorted(bounds, np.arange(len(found)), side="right") - 1
+    return [
+        {"place": place, "row": found.names[i], "tile": int(tile[place]), "latents": int(counts[i]),
+         "memories": len(found.members[i])}
+        for place, i in enumerate(found.order)
+    ]  # fmt: skip
+
+
+def export_pair(bank: MemoryBank, found: Overlap, a: str, b: str) -> list[dict[str, Any]]:
+    """One row per latent of either row."""
+    two = banks.overlap_pair(bank, found, a, b)
+    every = {"both": two.shared, "first": two.only_a, "second": two.only_b}
+    names = banks.labels(bank, (x.latent for some in every.values() for x in some))
+    return [
+        {
+            "in": where, **labels.columns(x.latent, names), "first": x.a, "second": x.b,
+            "first_token": x.token_a.text, "second_token": x.token_b.text, "first_memory": x.memory_a,
+            "second_memory": x.memory_b,
+        }
+        for where, some in every.items()
+        for x in some
+    ]  # fmt: skip
+
+
+def export_clashes(found: Sequence[Interference]) -> list[dict[str, Any]]:
+    return [{"a": x.a, "b": x.b, "sparse": x.sparse, "dense": x.dense, "words": x.words} for x in found]
+
+
+def python(bank: MemoryBank, shown: View, a: str, b: str) -> str:
+    found = shown.found
+    conversation = st.session_state.get("conversation") or None
+    asked = f"{found.by!r}, {found.measure!r}, {found.quantile!r}, conversation={conversation!r}"
+    if st.session_state.get("overlap_zoom"):
+        members = [memory for some in found.members for memory in some]
+        asked += f",\n    memories={members!r}"
+    lines = [
+        "from core import MemoryBank",
+        "",
+        f"bank = MemoryBank.open({str(bank.path)!r}, {bank.engine.name!r})",
+        f"found = bank.overlap.matrix({asked})",
+        "print(found.values[found.order][:, found.order])",
+    ]
+    if shown.tiles is None and a != b:
+        lines += [f"pair = bank.overlap.pair(found, {a!r}, {b!r})", "print(pair.figures, len(pair.shared))"]
+    return "\n".join([*lines, "print(bank.overlap.interference())"])

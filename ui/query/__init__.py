@@ -1,0 +1,1 @@
+"""Asking: the form, its settings, marks."""

@@ -1,0 +1,1 @@
+"""What a visitor has open: banks, answers, jobs, models."""

@@ -1,0 +1,132 @@
+"""The sidebar: which bank, which engine and its state, which page."""
+
+from __future__ import annotations
+
+import html
+
+import streamlit as st
+from streamlit.navigation.page import StreamlitPage
+
+from core import DEMO_QUERY
+from core.encoding.engines import EMBEDDING
+from core.errors import EngineMissing
+from ui.address import link
+from ui.kit import parts
+from ui.kit.colours import STATE_COLOURS
+from ui.session import banks
+
+SECONDS_BETWEEN_LOOKS = 1.0
+WHOLE = "<br>It reads a memory as one token: its latents have no place in the text."
+LOOKS_BEFORE_LOADING = 2
+"""The first look is part of the page; by the third the browser has drawn it, and the model may have the processor."""
+WORDS = {
+    "ready": "ready",
+    "warming": "warming up",
+    "cold": "not loaded yet",
+    "missing": "files missing",
+}
+
+
+def draw(groups: dict[str, list[StreamlitPage]]) -> None:
+    names = list(banks.known())
+    if st.session_state["bank"] not in names:
+        link.note(f"There is no bank called “{st.session_state['bank']}” any more; this is the demo.")
+        st.session_state["bank"] = banks.DEMO
+    st.selectbox(
+        "Bank",
+        names,
+        key="bank",
+        on_change=bank_changed,
+        persist_state="session",
+        help="Open or make others in the Library.",
+    )
+    state = st.container()
+    for group, listed in groups.items():
+        st.html(f'<div class="mn-group">{group}</div>')
+        for page in listed:
+            st.page_link(page)
+    with state:
+        engine()
+        _state()
+
+
+def engine() -> None:
+    """Which engine the bank is seen through: those that it holds codes of, and those that could encode it."""
+    state = st.session_state
+    try:
+        offered = banks.engines(banks.current())
+    except EngineMissing:
+        offered = {}
+    if state["engine"] not in offered:
+        said = state["engine"][:80]
+        link.use_engine(banks.DEFAULT_ENGINE)
+        offered = banks.engines(banks.current())
+        link.note(f"The engine “{said}” is not here, nor has this bank codes of it. Known: {', '.join(offered)}.")
+    st.selectbox(
+        "Engine",
+        list(offered),
+        format_func=lambda name: name if offered[name] else f"{name} · no codes here",
+        key="engine",
+        on_change=engine_changed,
+        persist_state="session",
+        help="The model, the SAE and the dense embedder whose codes the pages show. Latents of one say nothing of "
+        "another’s. Encode the bank with others in the Library.",
+    )
+    state["_engine"] = state["engine"]
+    banks.use_engine()
+
+
+def engine_changed() -> None:
+    link.use_engine(st.session_state["engine"])
+
+
+def bank_changed() -> None:
+    """What was chosen in one bank does not exist in the next."""
+    state = st.session_state
+    state.update(dict.fromkeys(link.OF_ONE_RUN, ""), _left={})
+    state.update(memory=None, latent=None, token=None, conversation="", timeline_of="", timeline_latents=[])
+    state.update(atlas_shape=None, atlas_field="", atlas_value="", atlas_against="")
+    state.update(sep_source="", sep_case=None, overlap_zoom=None, overlap_a=None, overlap_b=None)
+    state.update(versus="", versus_pair="", liked=[], disliked=[], compose_past=[])
+    if state.get("recall_text", "") in ("", DEMO_QUERY):
+        state["recall_text"] = link.first_question()
+
+
+def _busy() -> bool:
+    job = banks.job(banks.current())
+    return banks.warmer().state in ("cold", "warming") or (job is not None and job.running)
+
+
+def _state() -> None:
+    """The bank's size and the engine's dot; looks again every second while something is going on."""
+    looking = _busy()
+    looks = 0
+
+    @st.fragment(run_every=SECONDS_BETWEEN_LOOKS if looking else None)
+    def state() -> None:
+        nonlocal looks
+        looks += 1
+        if looks > LOOKS_BEFORE_LOADING:
+            banks.warmer().start()
+        if looking and not _busy():
+            st.rerun()
+        _draw_state()
+
+    state()
+
+
+def _draw_state() -> None:
+    bank = banks.current()
+    sizes = banks.counts(bank)
+    warmer, job = banks.warmer(), banks.job(bank)
+    words, colour = WORDS[warmer.state], STATE_COLOURS.get(warmer.state, STATE_COLOURS["busy"])
+    if job is not None and job.running:
+        colour = STATE_COLOURS["busy"]
+        words = f"encoding {parts.percent(job.share)}" if job.share else job.progress.note or "importing"
+    pending = f" · {sizes['pending']:,} to encode" if sizes["pending"] else ""
+    memories = "1 memory" if sizes["memories"] == 1 else f"{sizes['memories']:,} memories"
+    st.html(
+        f'<div class="mn-state" role="status">{memories}{pending}<br>'
+        f'<span class="mn-dot" style="background:{colour}"></span>model {html.escape(words)}'
+        f"{WHOLE if bank.engine.about.get('hook') == EMBEDDING else ''}</div>"
+    )
