@@ -12,6 +12,8 @@ from core.errors import CoreError, EngineMissing
 from tests.handmade import python
 
 D_IN, M = 12, 40
+CLEAR = 1e-3
+"""Activations of some units that differ by more are never taken for each other, whatever the processor."""
 
 
 @pytest.fixture(autouse=True)
@@ -96,35 +98,55 @@ def test_the_latents_are_those_of_sae_lens(
             torch.testing.assert_close(dictionary.decode(found, len(x)), sae.decode(expected), atol=1e-4, rtol=1e-4)
 
 
+def corrected_by_hand(sae: Any, x: Any, k: int, rounds: int) -> tuple[Any, Any]:
+    """(code [t, m], margin [t]) in float64, one token after another, with what is left out instead of a Gram matrix.
+
+    The margin is the smallest distance of any choice on the way: between the last that was taken and the first that was
+    not, of what was taken from 0, and the length of what is left along the code's own latents: where nothing is, the
+    step is 0/0. A choice within rounding may be another one on another processor.
+    """
+    import torch
+
+    centred = (x - sae.b_dec).double()
+    before = centred @ sae.W_enc.double() + sae.b_enc.double()
+    size = sae.W_dec.double().norm(dim=1)
+    found, margin = torch.zeros_like(before), torch.zeros(len(x), dtype=torch.float64)
+    for token in range(len(x)):
+        strongest = before[token].argsort(descending=True)
+        near, first = strongest[: 2 * k], before[token, strongest]
+        directions = sae.W_dec.double()[near] / size[near, None]
+        code = (before[token, near].relu() * size[near]).where(torch.arange(2 * k) < k, 0)
+        gaps = [first[k - 1] - first[k], first[2 * k - 1] - first[2 * k], code[:k].abs().min()]
+        for _ in range(rounds):
+            missing = directions @ (centred[token] - code @ directions)
+            own = missing * (code > 0)
+            code = code + own.square().sum() / (own @ directions).square().sum().clamp_min(1e-30) * missing
+            ordered = code.sort().values
+            gaps += [ordered[-k] - ordered[-k - 1], ordered[-k:].abs().min(), own.norm()]
+            code = code.where(code >= ordered[-k], 0).relu()
+        found[token, near] = code / size[near]
+        margin[token] = min(gaps)
+    return found, margin
+
+
 @pytest.mark.parametrize("rounds", [1, 6])
 def test_rounds_of_correction_are_normalised_iterative_hard_thresholding(
     saved: Callable[..., Any], tmp_path: Path, rounds: int
 ) -> None:
-    """Written out for one token after another, with what is left out instead of a Gram matrix."""
+    """Wherever a choice is clear: what is nearly equal is no matter of the formula but of the processor."""
     import torch
 
     from core.encoding.sae.dictionary import load
 
     sae, x = saved("topk", k=5, rounds=rounds, rescale_acts_by_decoder_norm=False), states()
     with torch.inference_mode():
-        centred = (x - sae.b_dec).double()
-        before = centred @ sae.W_enc.double() + sae.b_enc.double()
-        size = sae.W_dec.double().norm(dim=1)
-        expected = torch.zeros(len(x), M, dtype=torch.float64)
-        for token in range(len(x)):
-            near = before[token].argsort(descending=True)[:10]
-            directions = sae.W_dec.double()[near] / size[near, None]
-            code = (before[token, near].relu() * size[near]).where(torch.arange(10) < 5, 0)
-            for _ in range(rounds):
-                missing = directions @ (centred[token] - code @ directions)
-                own = missing * (code > 0)
-                code = code + own.square().sum() / (own @ directions).square().sum() * missing
-                code = code.where(code >= code.sort().values[-5], 0).relu()
-            expected[token, near] = code / size[near]
+        expected, margin = corrected_by_hand(sae, x, 5, rounds)
         found = load(tmp_path / "sae").encode(x)
         dense = torch.zeros(len(x), M)
         dense[found.row, found.latent] = found.value
-        torch.testing.assert_close(dense, expected.float(), atol=1e-3, rtol=1e-3)
+        clear = margin > CLEAR
+        assert clear.float().mean() > 0.9
+        torch.testing.assert_close(dense[clear], expected[clear].float(), atol=1e-3, rtol=1e-3)
         assert not torch.equal(dense > 0, sae.encode(x) > 0)
 
 
