@@ -9,6 +9,10 @@ class BankBusy(CoreError):
     """Another process is writing the bank file."""
 
 
+class BankDamaged(CoreError):
+    """The bank's file is not whole any more; ``repair`` copies what can be read of it."""
+
+
 class EndpointRefuses(CoreError):
     """A language model's endpoint refuses every request: wrong key, model or address."""
 

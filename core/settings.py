@@ -19,3 +19,8 @@ def cache_folder() -> Path:
 def data_folder() -> Path:
     """Things that cannot: the user's banks."""
     return Path(os.environ.get("MNEMOSCOPE_DATA") or platformdirs.user_data_path("mnemoscope"))
+
+
+def read_only() -> bool:
+    """Whether banks may only be looked at: MNEMOSCOPE_READ_ONLY is set, for a demo that many share."""
+    return os.environ.get("MNEMOSCOPE_READ_ONLY", "").lower() not in ("", "0", "false", "no")

@@ -81,7 +81,7 @@ class MemoryBank:
         self._database = database
         self.engine = engine
         self._lock = threading.Lock()
-        self._stamp: tuple[int, int, int] | None = None
+        self._stamp: tuple[int, ...] | None = None
         self._index: Index | None = None
         self._identity: tuple[str, int] | None = None
         self._queries: OrderedDict[str, Codes] = OrderedDict()
@@ -109,6 +109,21 @@ class MemoryBank:
     @property
     def name(self) -> str:
         return self.path.stem
+
+    @property
+    def file(self) -> int:
+        """The inode of the bank's file: another one when somebody put another file in its place."""
+        return self._database.stamp()[0]
+
+    @property
+    def writable(self) -> bool:
+        """Whether the bank can be changed here; one that cannot is read all the same."""
+        return self._database.writable
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What was found lost when the bank was opened, in sentences."""
+        return self._database.notices
 
     @contextmanager
     def kept_open(self) -> Iterator[None]:
@@ -314,14 +329,15 @@ class MemoryBank:
         with self._lock:
             stamp = self._database.stamp()  # taken before the load: what is written meanwhile is seen next time
             if self._index is None or stamp != self._stamp:
-                self._index = self._load_index()
+                swapped = self._stamp is not None and stamp[0] != self._stamp[0]
+                self._index = self._load_index(swapped)
                 self._stamp = stamp
             return self._index
 
-    def _load_index(self) -> Index:
+    def _load_index(self, swapped: bool = False) -> Index:
         with self._database.work() as cursor:
             identity = tables.identity(cursor)
-            if self._index is not None and self._identity == identity:
+            if self._index is not None and self._identity == identity and not swapped:
                 return self._index
             labels, codes = tables.load_codes(cursor, self.engine.fingerprint)
         self._identity = identity
@@ -370,15 +386,16 @@ class MemoryBank:
             return tables.load_query_codes(cursor, self.engine.fingerprint, texts)
 
     def store_queries(self, texts: Sequence[str]) -> dict[str, Codes]:
-        """Encode queries and keep their codes in the bank, for answers without a model; returns all of them."""
+        """Encode queries and keep their codes in the bank, where it can be written; returns all of them."""
         wanted = list(dict.fromkeys(texts))
         stored = self._stored_queries(wanted)
         missing = [text for text in wanted if text not in stored]
         for start, stop in _batches(missing):
             codes = self.engine.encode(missing[start:stop], query=True).merged()
-            with self._database.write() as cursor:
-                tables.add_engine(cursor, self.engine.fingerprint, self.engine.name, codes, self.engine.about)
-                tables.add_query_codes(cursor, self.engine.fingerprint, missing[start:stop], codes)
+            if self._database.writable:
+                with self._database.write() as cursor:
+                    tables.add_engine(cursor, self.engine.fingerprint, self.engine.name, codes, self.engine.about)
+                    tables.add_query_codes(cursor, self.engine.fingerprint, missing[start:stop], codes)
             stored |= {text: codes.take([i]) for i, text in enumerate(missing[start:stop])}
         return stored
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 import threading
 import time
 from collections.abc import Callable
@@ -15,8 +16,7 @@ import pytest
 from core import MemoryBank, Query
 from core.errors import BankBusy, CoreError
 from core.progress import finish
-from core.store import Database
-from core.store import database as opening
+from core.store import Database, opening, schema
 from core.types import Memory, Reading
 from tests.handmade import python
 
@@ -51,6 +51,14 @@ def content(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
+def more_steps(folder: Path, monkeypatch: pytest.MonkeyPatch, **steps: str) -> None:
+    """The steps of the schema, and some after them: 9001, 9002, …"""
+    shutil.copytree(schema.MIGRATIONS, folder)
+    for number, (name, step) in enumerate(steps.items(), 9001):
+        (folder / f"{number}_{name}.sql").write_text(step)
+    monkeypatch.setattr(schema, "MIGRATIONS", folder)
+
+
 def together(task: Callable[[int], object], n: int) -> list[str]:
     """Run a task in n threads that start at the same moment; what went wrong."""
     problems: list[str] = []
@@ -80,7 +88,7 @@ def test_a_new_file_gets_the_whole_schema(tmp_path: Path) -> None:
         tables = {r[0] for r in cursor.execute("select table_name from duckdb_tables()").fetchall()}
         applied = [r[0] for r in cursor.execute("select number from schema_migrations order by 1").fetchall()]
     assert {"memories", "questions", "engines", "codes", "query_codes", "bank"} <= tables
-    assert applied == sorted(int(p.name[:4]) for p in opening.MIGRATIONS.glob("*.sql"))
+    assert applied == sorted(int(p.name[:4]) for p in schema.MIGRATIONS.glob("*.sql"))
 
 
 def test_migrations_run_once(database: Database) -> None:
@@ -94,13 +102,12 @@ def test_later_migrations_are_applied_to_an_older_bank(
 ) -> None:
     with database.write() as cursor:
         cursor.execute("insert into engines (fingerprint, name, d, n_latents, about) values ('f', 'kept', 1, 1, '{}')")
-    steps = tmp_path / "steps"
-    steps.mkdir()
-    for step in opening.MIGRATIONS.glob("*.sql"):
-        (steps / step.name).write_text(step.read_text(encoding="utf-8"), encoding="utf-8")
-    (steps / "9001_more.sql").write_text("create table more (x integer); insert into more values (7);")
-    (steps / "9002_yet.sql").write_text("alter table more add column y integer default 8;")
-    monkeypatch.setattr(opening, "MIGRATIONS", steps)
+    more_steps(
+        tmp_path / "steps",
+        monkeypatch,
+        more="create table more (x integer); insert into more values (7);",
+        yet="alter table more add column y integer default 8;",
+    )
     with Database(database.path).work() as cursor:
         assert cursor.execute("select x, y from more").fetchall() == [(7, 8)]
         assert cursor.execute("select name from engines").fetchall() == [("kept",)]
@@ -112,11 +119,7 @@ def test_a_migration_with_a_smaller_number_is_not_left_out(
     """Two lines of work number their files apart; whichever a bank saw first, it gets the other's too."""
     with database.write() as cursor:
         cursor.execute("insert into schema_migrations values (9002, current_timestamp)")
-    steps = tmp_path / "steps"
-    steps.mkdir()
-    for name, step in (("9001_late.sql", "create table late (x integer)"), ("9002_there.sql", "select 1")):
-        (steps / name).write_text(step)
-    monkeypatch.setattr(opening, "MIGRATIONS", steps)
+    more_steps(tmp_path / "steps", monkeypatch, late="create table late (x integer)", there="select 1")
     with Database(database.path).work() as cursor:
         assert cursor.execute("select count(*) from late").fetchall() == [(0,)]
 
@@ -124,12 +127,18 @@ def test_a_migration_with_a_smaller_number_is_not_left_out(
 def test_a_migration_that_fails_leaves_no_half_of_it(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    steps = tmp_path / "steps"
-    steps.mkdir()
-    (steps / "9001_broken.sql").write_text("create table half (x integer); select * from nowhere;")
-    monkeypatch.setattr(opening, "MIGRATIONS", steps)
+    before = content(database.path)
+    more_steps(
+        tmp_path / "steps",
+        monkeypatch,
+        whole="create table more (x integer)",
+        broken="create table half (x integer); select * from nowhere;",
+    )
     with pytest.raises(duckdb.CatalogException):
         Database(database.path)
+    assert content(database.path) == before
+    assert [p.name for p in database.path.parent.iterdir() if "mnemoscope" in p.name] == []
+    monkeypatch.undo()
     with database.work() as cursor:
         assert not cursor.execute("select 1 from duckdb_tables() where table_name = 'half'").fetchall()
 
@@ -144,7 +153,7 @@ def test_a_newer_schema_is_refused_and_left_alone(database: Database) -> None:
 
 
 @pytest.mark.parametrize("name", ["notes.duckdb", "clock.duckdb"])  # DuckDB's message holds the file's name
-@pytest.mark.parametrize("rubbish", [b"Dear diary, " * 1000, b"", b"\x00" * 20_000], ids=["text", "empty", "zeros"])
+@pytest.mark.parametrize("rubbish", [b"Dear diary, " * 1000, b"\x00" * 20_000], ids=["text", "zeros"])
 def test_a_file_that_is_no_database(tmp_path: Path, name: str, rubbish: bytes) -> None:
     path = tmp_path / name
     path.write_bytes(rubbish)
@@ -341,7 +350,9 @@ DISK_FULL = "The disk is full: the last step was not stored in bank.duckdb; ever
         pytest.param(
             duckdb.IOException,
             "IO Error: Corrupt database file: computed checksum 1 does not match stored checksum 2",
-            "is not a bank: DuckDB cannot read it. It was left as it is.",
+            "bank.duckdb is damaged (IO Error: Corrupt database file: computed checksum 1 does not match stored "
+            "checksum 2). It was left as it is; what can be read of it is copied to a new file by: "
+            "python -m core repair ",
             id="corrupt",
         ),
         pytest.param(
