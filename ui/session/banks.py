@@ -241,8 +241,8 @@ def add_path(text: str, make: bool = False) -> str:
 
 
 def place(bank: MemoryBank) -> str:
-    """What a result belongs to: the bank's file, and the engine whose codes it is made of."""
-    return f"{bank.path} {bank.engine.fingerprint}"
+    """What a result belongs to: the bank's file, also when another one was put in its place, and the engine."""
+    return f"{bank.path} {bank.file} {bank.engine.fingerprint}"
 
 
 def counts(bank: MemoryBank) -> dict[str, int]:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -57,11 +57,10 @@ def entries() -> list[Entry]:
 
 
 def pages() -> list[StreamlitPage]:
-    """The first one also answers at the bare address."""
-    icon = ":material/{}:".format
+    """The first one also answers at the bare address. An icon here would be fetched from a host of fonts."""
     first, *_ = known = entries()
-    home = st.Page(f"pages/{first.stem}.py", title=first.title, icon=icon(first.icon), url_path="home", default=True)
-    return [home, *(st.Page(f"pages/{e.stem}.py", title=e.title, icon=icon(e.icon), url_path=e.stem) for e in known)]
+    home = st.Page(f"pages/{first.stem}.py", title=first.title, url_path="home", default=True)
+    return [home, *(st.Page(f"pages/{e.stem}.py", title=e.title, url_path=e.stem) for e in known)]
 
 
 def enter() -> None:
@@ -85,11 +84,11 @@ def open_app() -> StreamlitPage:
     parts.style()
     with parts.problems():
         link.adopt(stem)
-    groups: dict[str, list[StreamlitPage]] = {}
+    groups: dict[str, list[tuple[StreamlitPage, str]]] = {}
     by_stem = {p.url_path: p for p in listed}
     for entry in entries():
         shown = page if entry.stem == stem else by_stem[entry.stem]
-        groups.setdefault(entry.group, []).append(shown)
+        groups.setdefault(entry.group, []).append((shown, f":material/{entry.icon}:"))
     with st.sidebar, parts.problems():
         sidebar.draw(groups)
     return page
@@ -128,15 +127,20 @@ def body(stem: str) -> Iterator[Body]:
         st.title(entry.question, anchor=False)
         actions = st.container(horizontal=True, horizontal_alignment="right", width="content")
     notices = st.container()
-    page: Body | None = None
+    opened, page = ExitStack(), None
     with parts.problems():
-        page = Body(banks.current())
-        with page.bank.kept_open():
-            yield page
+        bank = banks.current()
+        opened.enter_context(bank.kept_open())
+        page = Body(bank)
+    if page is None:
+        st.stop()  # the sentence is all there is to show
+    with opened, parts.problems():
+        yield page
+    for sentence in page.bank.notices:
+        notices.warning(parts.plain(sentence), icon=":material/history:")
     for sentence in link.notes():
         notices.warning(parts.plain(sentence), icon=":material/link_off:")
     with actions:
         parts.actions(link.address(stem), page)
-    if page is not None:
-        with parts.problems():
-            parts.foot(banks.provenance(page.bank, page.query))
+    with parts.problems():
+        parts.foot(banks.provenance(page.bank, page.query))

@@ -9,7 +9,7 @@ from streamlit.navigation.page import StreamlitPage
 
 from core import DEMO_QUERY
 from core.encoding.engines import EMBEDDING
-from core.errors import EngineMissing
+from core.errors import CoreError, EngineMissing
 from ui.address import link
 from ui.kit import parts
 from ui.kit.colours import STATE_COLOURS
@@ -27,7 +27,8 @@ WORDS = {
 }
 
 
-def draw(groups: dict[str, list[StreamlitPage]]) -> None:
+def draw(groups: dict[str, list[tuple[StreamlitPage, str]]]) -> None:
+    """groups: by heading, each page with its icon."""
     names = list(banks.known())
     if st.session_state["bank"] not in names:
         link.note(f"There is no bank called “{st.session_state['bank']}” any more; this is the demo.")
@@ -43,11 +44,14 @@ def draw(groups: dict[str, list[StreamlitPage]]) -> None:
     state = st.container()
     for group, listed in groups.items():
         st.html(f'<div class="mn-group">{group}</div>')
-        for page in listed:
-            st.page_link(page)
+        for page, icon in listed:
+            st.page_link(page, icon=icon)
     with state:
-        engine()
-        _state()
+        try:
+            engine()
+            _state()
+        except CoreError:
+            parts.small("This bank cannot be opened.")  # the page says why
 
 
 def engine() -> None:
