@@ -7,7 +7,19 @@ import os
 import sys
 from collections.abc import Sequence
 
-from core.cli import comparing, composing, dictionary, engines, generating, groups, lab, labels, measuring, memories
+from core.cli import (
+    comparing,
+    composing,
+    dictionary,
+    engines,
+    generating,
+    groups,
+    lab,
+    labels,
+    measuring,
+    memories,
+    repairing,
+)
 from core.cli.shared import Commands
 from core.errors import CoreError
 
@@ -17,7 +29,19 @@ OK, PROBLEM, USAGE = 0, 1, 2
 def main(argv: Sequence[str] | None = None) -> int:
     """Exit codes: 0 done, 1 a problem said in a sentence on stderr, 2 wrong usage."""
     commands = Commands()
-    for room in (memories, engines, composing, dictionary, labels, groups, comparing, measuring, lab, generating):
+    for room in (
+        memories,
+        engines,
+        composing,
+        dictionary,
+        labels,
+        groups,
+        comparing,
+        measuring,
+        lab,
+        generating,
+        repairing,
+    ):
         room.register(commands)
     arguments = commands.parser.parse_args(argv)
     try:
