@@ -14,11 +14,13 @@ from typing import Any, Literal
 
 import numpy as np
 
+from core.alignment import NOTHING_ALIGNED, Alignment, Sentence
 from core.codes import Codes, Floats, Ints, Offsets, TokenTrace
 
 __all__ = [
     "LABEL_SOURCES",
     "MODES",
+    "SHOWN_TRUST",
     "Case",
     "CaseLatent",
     "Codes",
@@ -289,6 +291,10 @@ class Explanation:
     ranks: Mapping[Mode, int]
     parts: Mapping[Literal["dense", "sparse"], float]
     """The two numbers that the combination was made of, as they entered it."""
+    alignment: Alignment = field(default=NOTHING_ALIGNED, repr=False)
+    """The same score word to word."""
+    sentence: Sentence = field(default=Sentence((), ()))
+    """The same in words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -315,6 +321,8 @@ class Health:
     """What keeps the engine from encoding, as sentences."""
 
 
+SHOWN_TRUST = 0.75
+"""Least trust with which a label stands for a name; below it the words that the latent peaks on are quoted."""
 LABEL_SOURCES = ("yours", "llm", "neuronpedia", "words")
 """Where a label may come from; the first one that a latent has is shown."""
 
@@ -341,6 +349,11 @@ class Label:
     def believed(self) -> float:
         """How far the label is trusted: in this bank if that is known, else on other texts; nan where neither is."""
         return self.trust if isnan(self.trust_here) else self.trust_here
+
+    @property
+    def shown(self) -> bool:
+        """Whether it stands for a name: written by you, or trusted well enough."""
+        return bool(self.text) and (self.source == "yours" or self.believed >= SHOWN_TRUST)
 
     def columns(self) -> dict[str, str | float | None]:
         """What a table says of it: label, trust, trust_here; None where nobody measured."""

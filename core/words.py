@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 WORD = re.compile(r"\w+(?:['’-]\w+)*")
 
@@ -12,6 +13,13 @@ def word_at(text: str, place: int) -> str:
     return next((found.group() for found in WORD.finditer(text) if found.start() <= place < found.end()), "")
 
 
+@lru_cache(maxsize=65_536)
+def stem_of(word: str) -> str:
+    """The stem of one word, or the words of one text; nothing where there is none."""
+    return " ".join(stems(word))
+
+
+@lru_cache(maxsize=65_536)
 def empty(word: str) -> bool:
     """Whether a word means little alone: a mark, a letter, a stop word."""
     from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS

@@ -25,6 +25,7 @@ from core.bank.latents import Latents
 from core.bank.learning import Learning
 from core.bank.maps import Maps
 from core.bank.marks import Marks
+from core.bank.occlusions import Occlusions
 from core.bank.overlap import Overlaps
 from core.bank.runs import Runs
 from core.bank.separability import Separability
@@ -86,6 +87,7 @@ class MemoryBank:
         self._identity: tuple[str, int] | None = None
         self._queries: OrderedDict[str, Codes] = OrderedDict()
         self._traces: OrderedDict[str, TokenTrace] = OrderedDict()
+        self.occlusions = Occlusions(engine)
 
     @classmethod
     def open(cls, path: str | Path, engine: str | Encoder = "minilm", create: bool = True) -> MemoryBank:
@@ -229,6 +231,11 @@ class MemoryBank:
             return [memory]
         with self._database.work() as cursor:
             return tables.around(cursor, memory, radius)
+
+    def speakers(self) -> frozenset[str]:
+        """Who speaks in it, roles that are nobody's name included."""
+        with self._database.work() as cursor:
+            return frozenset(name for name in tables.speakers(cursor, None) if name)
 
     def questions(self) -> list[Question]:
         with self._database.work() as cursor:
@@ -442,8 +449,12 @@ class MemoryBank:
         forms = NEVER_STORED.read_text(encoding="utf-8").splitlines()
         return self.store_queries([form.format(name=names[i % len(names)]) for i, form in enumerate(forms)])
 
-    def explain(self, query: Query, memory_id: str) -> Explanation:
-        """Why a memory was recalled: its sparse score as a sum over latents, with the tokens on both sides."""
+    def explain(self, query: Query, memory_id: str, causes: bool = False) -> Explanation:
+        """Why a memory was recalled: its sparse score as a sum over latents and over pairs of words, and in a sentence.
+
+        causes: the memory's words get what is lost without them, in place of what fires in them; reads the memory once
+        for each word, which needs the model.
+        """
         memory = self.memory(memory_id)
         index = self.index()
         if index.row(memory_id) is None:
@@ -452,7 +463,9 @@ class MemoryBank:
             raise CoreError(
                 f"“{memory_id}” is not part of conversation “{query.conversation}”, which the query asks for."
             )
-        return explaining.explain(index, query, self._asked(query), memory)
+        asked = self._asked(query)
+        laid_out = explaining.by_cause(index, query, asked, memory.id, self.occlusions.of) if causes else None
+        return explaining.explain(index, query, asked, memory, self.speakers(), laid_out)
 
     def _asked(self, query: Query) -> Codes:
         """The codes of a query's words; none where it is made of latents alone."""

@@ -21,6 +21,7 @@ from core.errors import CoreError
 from core.store import names
 from core.types import (
     LABEL_SOURCES,
+    SHOWN_TRUST,
     Codes,
     Context,
     Floats,
@@ -93,6 +94,15 @@ class Latents:
             or [Label(i)]
             for i, known in found.items()
         }
+
+    def trust_shown(self) -> Floats:
+        """float32 [m], how far the label that a latent is called by is believed; nan where it is called by its words.
+
+        A label is a name from SHOWN_TRUST on: see ``Label.shown``.
+        """
+        _, _, there, trusted_here = self._columns_shown()
+        believed = np.where(np.isnan(trusted_here), there, trusted_here)
+        return np.where(believed >= SHOWN_TRUST, believed, np.nan).astype(np.float32)
 
     def _column(self, name: str) -> np.ndarray:
         return self._engine.catalogue.column(name, self.n)

@@ -14,7 +14,7 @@ from scipy.sparse import csr_array
 
 from core.analysis.contrast import Contrast, contrast
 from core.errors import CoreError
-from core.evaluation import faithfulness
+from core.evaluation import explanations, faithfulness
 from core.evaluation.comparison import Comparison, compare
 from core.evaluation.runner import EVALUATED, Outcome
 from core.retrieval.explain import shares_by_latent
@@ -227,6 +227,18 @@ class Runs:
         codes = bank.store_queries([q.text for q in asked])
         found = yield from faithfulness.mutings(bank.index(), asked, codes, settings)
         return faithfulness.report(found, len(asked)) | {"provenance": bank.provenance(settings)}
+
+    def explanations(
+        self, settings: Query | None = None, categories: Sequence[str] | None = None, source: str = QUESTIONS
+    ) -> Generator[Progress, None, dict[str, Any]]:
+        """Whether the reasons of hits are short, say something, and are true: words taken out, sentences read."""
+        bank, settings = self._bank, settings or Query("")
+        asked = yield from self.prepared(source, categories)
+        codes = bank.store_queries([q.text for q in asked])
+        found = explanations.hits(bank.index(), asked, codes, settings, bank.speakers())
+        taken_out = yield from explanations.deletions(found, codes, bank.occlusions.of)
+        figures = explanations.report(found, taken_out, len(asked), bank.latents.trust_shown())
+        return figures | {"provenance": bank.provenance(settings)}
 
     def add_faithfulness(self, run: str) -> Generator[Progress, None, Run]:
         """The same with a run's own settings and questions, kept with the run."""

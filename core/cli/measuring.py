@@ -41,6 +41,16 @@ def register(commands: Commands) -> None:
     sub.add_argument("--categories", help="only questions of these categories, for example 1,2,3,4")
     similarity(sub)
 
+    sub = commands.add(
+        "explanations", _explanations, "Are the reasons of hits short, about words that say something, and true?",
+        bank=False,
+    )  # fmt: skip
+    sub.add_argument("file", metavar="FILE")
+    sub.add_argument("--format", choices=["auto", "locomo", "longmemeval"], default="auto")
+    sub.add_argument("--engine", default="minilm")
+    sub.add_argument("--categories", help="only questions of these categories, for example 1,2,3,4")
+    similarity(sub)
+
     sub = commands.add("learn-weights", _learn, "Learn a weight per latent from made-up questions.", bank=False)
     sub.add_argument("--corpus", required=True, metavar="FOLDER", help="a folder of .jsonl files, dialogue among them")
     sub.add_argument("--engine", default="minilm")
@@ -124,6 +134,31 @@ def _faithfulness(a: argparse.Namespace) -> Result:
         ),
         f"difference in rank lost {said(report['difference']['rank_lost'])}; the largest shares cost more rank in "
         f"{report['wins']['mean']:.1%} of hits, as much in {report['ties']:.1%}",
+    ]
+    return report, lines
+
+
+def _explanations(a: argparse.Namespace) -> Result:
+    file = Path(a.file)
+    bank, data_hash = _bank_of(file, a)
+    report = drawn(bank.runs.explanations(asked_for(a), _categories(a)))
+    report["provenance"] |= {"data": file.name, "data_sha256": data_hash, "categories": a.categories}
+    half, five, taken = report["half_score"], report["top5_share"], report["deletion"]
+    trusted = report["label_trust"] or 0
+    lines = [
+        f"{report['n']:,} of {report['n_questions']:,} questions have evidence among their first {report['first']}"
+    ]
+    lines += [f"{name:>10}: half of the score in {half[name]:g}, five hold {five[name]:.2f}" for name in half]
+    lines += [
+        f"{report['content_share']:.2f} between words that say something, {report['same_word_share']:.2f} of a word "
+        f"with itself, {report['around_share']:.2f} from around; labels shown are trusted {trusted:.2f}",
+        *(
+            f"without the {side.replace('_', ' ')} word: score lost {found['score_lost']:.3f}, "
+            f"median {found['median']:.3f}; ranks lost {found['rank_lost']['mean']:.2f}"
+            for side, found in (taken or {}).items()
+        ),
+        f"BM25 finds the memory first by the words its sentence names in {report['named']['recall@1']:.1%}, by another "
+        f"hit's in {report['named']['shuffled']:.1%}",
     ]
     return report, lines
 

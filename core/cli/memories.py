@@ -93,6 +93,8 @@ def _search(a: argparse.Namespace) -> Result:
     for place, i in enumerate(top, 1):
         memory = memories[hits.ids[i]]
         lines.append(f"{place:3}  {hits.scores[a.mode][i]:8.3f}  {memory.id}  {short(memory.text)}")
+        if a.explain:
+            lines.append(f"{'':15}{explained[memory.id].sentence}")
         for share in explained[memory.id].shares[:5] if a.explain else ():
             lines.append(
                 f"{'':15}{share.share:7.2f}  latent {share.latent}: "
@@ -160,5 +162,8 @@ def _hit(hits: Hits, i: int, memory: Memory, explanation: Explanation | None) ->
         "ranks": {mode: int(values[i]) for mode, values in hits.ranks.items()},
     }
     if explanation is not None:
+        row["why"] = str(explanation.sentence)
+        row["pairs"] = [asdict(pair) for pair in explanation.alignment.pairs()]
+        row["same_word_share"] = round(explanation.alignment.same_word_share(), 4)
         row["shares"] = [asdict(share) for share in explanation.shares]
     return row

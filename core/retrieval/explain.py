@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
+
 import numpy as np
 
+from core.alignment import Alignment, Place
+from core.retrieval.alignment import Given, Laid, align, laid, laid_by_peak, with_fallback, words_of
+from core.retrieval.causes import Occluded, best_part, laid_by_cause, moved
 from core.retrieval.index import Index
 from core.retrieval.order import ranks_of
 from core.retrieval.rank import score
+from core.retrieval.sentence import sentence
 from core.retrieval.similarity import (
     KERNEL,
     SPEAKS_FOR_ITSELF,
@@ -22,11 +29,19 @@ NOWHERE = Span(0, 0, "")
 """The token of a latent that was asked for by hand."""
 
 
-def explain(index: Index, query: Query, codes: Codes, memory: Memory) -> Explanation:
-    """The shares of all latents that count on both sides; they sum to the sparse score.
+def explain(
+    index: Index,
+    query: Query,
+    codes: Codes,
+    memory: Memory,
+    speakers: Collection[str] = (),
+    laid_out: Mapping[str, Laid] | None = None,
+) -> Explanation:
+    """The shares of all latents that count on both sides, and the same word to word; both sum to the sparse score.
 
     Where the query looks at what was said around a memory, those memories' latents have shares of their own.
-    codes: the query's, one row in one part. Raises KeyError for a memory that the query may not return.
+    codes: the query's, one row in one part. speakers, laid_out: see ``alignment``.
+    Raises KeyError for a memory that the query may not return.
     """
     row = index.row(memory.id)
     scored = score(index, query, codes)
@@ -37,6 +52,7 @@ def explain(index: Index, query: Query, codes: Codes, memory: Memory) -> Explana
     shares = [
         s for near, factor in _sources(index, query, row) for s in _shares(index, query, codes, near, factor, row)
     ]
+    words = alignment(index, query, codes, row, speakers, laid_out)
     return Explanation(
         query,
         memory,
@@ -44,6 +60,8 @@ def explain(index: Index, query: Query, codes: Codes, memory: Memory) -> Explana
         {mode: float(values[position]) for mode, values in scored.scores.items()},
         {mode: int(ranks_of(values, here)[0]) for mode, values in scored.scores.items()},
         {"dense": float(scored.dense_part[position]), "sparse": float(scored.sparse_part[position])},
+        words,
+        sentence(words),
     )
 
 
@@ -81,6 +99,58 @@ def _shares(index: Index, query: Query, codes: Codes, row: int, factor: float, a
             )
         )
     return found
+
+
+def alignment(
+    index: Index,
+    query: Query,
+    codes: Codes,
+    row: int,
+    speakers: Collection[str] = (),
+    laid_out: Mapping[str, Laid] | None = None,
+) -> Alignment:
+    """One memory's sparse score word to word, what it takes from the texts around it included.
+
+    codes: the query's, one row in one part. speakers: who may stand before a colon at the head of a text. laid_out:
+    by text, what its words cause; of other texts, and of latents that no word causes alone, the peaks tell.
+    """
+    known = laid_out or {}
+    latents, values = query_vector(index, query, codes)
+    asked = laid_by_peak(query.text, codes) if len(codes) else laid((), *(np.zeros(0, np.int32),) * 2, np.zeros(0))
+    sources = _sources(index, query, row)
+    in_order = sorted((near for near, _ in sources), key=lambda near: (index.positions[near], near))
+    given = []
+    for near, factor in sources:
+        theirs, text = index.codes.take([near]), index.texts[near]
+        q, m, shares = _best_part(latents, values, theirs, weighting(query.weighting).memory_values(index, theirs))
+        words, of_token = words_of(text, theirs.token_start, theirs.token_end, speakers)
+        here = Laid(words, theirs.latents[m], of_token[theirs.peak[m]], np.ones(len(m)))
+        if text in known:
+            here = with_fallback(replace(known[text], words=words), here)
+        distance = in_order.index(near) - in_order.index(row)
+        place = Place("" if near == row else index.ids[near], text, words, distance)
+        given.append(Given(place, here, latents[q], (factor * shares).astype(np.float32)))
+    return align(
+        asked,
+        [given[0], *sorted(given[1:], key=lambda g: g.place.distance)],
+        "causes" if index.texts[row] in known else "peaks",
+    )
+
+
+def by_cause(
+    index: Index, query: Query, codes: Codes, memory_id: str, occlude: Callable[[str], Occluded]
+) -> dict[str, Laid]:
+    """What the words of a memory cause, by its text; of a long one, in the part that decides its score.
+
+    occlude: reads a text without each of its words.
+    """
+    row = index.row(memory_id)
+    if row is None:
+        return {}
+    text, theirs = index.texts[row], index.codes.take([row])
+    start, stop = best_part(index, query, codes, row)
+    found = laid_by_cause(index, query.weighting, occlude(text[start:stop]))
+    return {text: moved(found, words_of(text, theirs.token_start, theirs.token_end)[0], start)}
 
 
 def _best_part(latents: Ints, values: Floats, memory: Codes, theirs: Floats) -> tuple[Ints, Ints, Floats]:

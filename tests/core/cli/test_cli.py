@@ -178,8 +178,12 @@ def test_search_explained(call: Callable[..., Any], bank: Path) -> None:
     assert found["hits"]
     texts, around = {hit["id"]: hit["text"] for hit in found["hits"]}, 0
     for hit in found["hits"]:
-        assert set(hit) == {"id", "text", "scores", "ranks", "shares"}
+        assert set(hit) == {"id", "text", "scores", "ranks", "why", "pairs", "same_word_share", "shares"}
         assert sum(share["share"] for share in hit["shares"]) == pytest.approx(hit["scores"]["sparse"], abs=1e-5)
+        assert sum(pair["share"] for pair in hit["pairs"]) == pytest.approx(hit["scores"]["sparse"], abs=1e-5)
+        assert {(p["query"], p["memory"], p["same"]) for p in hit["pairs"]} == {("lake", "lake", True)}
+        assert hit["same_word_share"] == 1
+        assert "“lake”" in hit["why"]
         for share in hit["shares"]:
             assert set(share) == SHARE
             around += bool(share["memory"])
