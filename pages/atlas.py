@@ -11,20 +11,14 @@ from ui.atlas import form as atlas_form
 from ui.atlas import laying
 from ui.atlas import map as atlas
 from ui.atlas import panel as atlas_panel
-from ui.kit import parts, pictures, tray
+from ui.kit import choice, parts, pictures, tray
 from ui.shell import frame
-
-
-def choose_latent(latent: int) -> None:
-    st.session_state["latent"] = int(latent)
 
 
 def known(bank: MemoryBank) -> None:
     """The latent and the memory of the link, where they exist."""
-    state, n = st.session_state, bank.latents.n
-    if state.get("latent") is not None and state["latent"] >= n:
-        link.note(f"Latent {state['latent']} does not exist: this dictionary has {n:,} (0–{n - 1}).")
-        state["latent"] = None
+    state = st.session_state
+    choice.known_latent(bank)
     if state.get("memory") and bank.index().row(state["memory"]) is None:
         link.note(f"{bank.name} has no encoded memory “{state['memory'][:80]}”, so none is chosen.")
         state["memory"] = None
@@ -88,7 +82,7 @@ def draw(page: frame.Body) -> None:
     if first.explained:
         page.export("axes", lambda: atlas.axis_rows(bank, first))
     if selected is not None:
-        atlas_panel.selected(page, bank, first, selected, choose_latent)
+        atlas_panel.selected(page, bank, first, selected, choice.choose_latent)
     page.python = atlas_panel.python(bank, first, selected)
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import streamlit as st
 
-from ui.address import link
 from ui.evaluate import engines as versus
 from ui.evaluate import misses, proofs, results
 from ui.evaluate import runs as evaluation
-from ui.kit import parts
+from ui.evaluate.fields import RUN_VIEWS, VIEWS
+from ui.kit import choice, parts
 from ui.session import banks
 from ui.shell import frame
 
@@ -17,7 +17,7 @@ def draw(page: frame.Body) -> None:
     bank = page.bank
     parts.told_problem()
     looked = st.segmented_control(
-        "What is measured", list(link.EVALUATE_VIEWS), format_func=lambda name: link.EVALUATE_VIEWS[name],
+        "What is measured", list(VIEWS), format_func=lambda name: VIEWS[name],
         key="evaluate_view", persist_state="session", required=True, label_visibility="collapsed",
     )  # fmt: skip
     if looked == "engines":
@@ -38,10 +38,10 @@ def draw(page: frame.Body) -> None:
     results.curves(cases, run)
     results.gains(run)
     view = st.segmented_control(
-        "Look closer", list(link.RUN_VIEWS), format_func=lambda name: link.RUN_VIEWS[name], key="run_view",
+        "Look closer", list(RUN_VIEWS), format_func=lambda name: RUN_VIEWS[name], key="run_view",
         persist_state="session", required=True, label_visibility="collapsed",
     )  # fmt: skip
-    latent = link.known_latent(bank)
+    latent = choice.known_latent(bank)
     page.export("figures", lambda: results.figure_rows(run))
     page.export("criteria", lambda: results.criterion_rows(run))
     page.export("questions", lambda: results.case_rows(run, cases))

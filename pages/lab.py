@@ -5,10 +5,10 @@ from __future__ import annotations
 import streamlit as st
 
 from core import Lab
-from ui.address import link
 from ui.kit import parts
 from ui.lab import form as lab
 from ui.lab import views as lab_views
+from ui.lab.fields import VIEWS
 from ui.shell import frame
 
 
@@ -30,7 +30,7 @@ def draw(page: frame.Body) -> None:
         st.write("Choose at least one run.")
         return
     view = st.segmented_control(
-        "Look at", list(link.LAB_VIEWS), format_func=lambda name: link.LAB_VIEWS[name], key="lab_view",
+        "Look at", list(VIEWS), format_func=lambda name: VIEWS[name], key="lab_view",
         persist_state="session", required=True, label_visibility="collapsed",
     )  # fmt: skip
     lab_views.VIEWS[view or "sparsity"](runs)

@@ -4,21 +4,12 @@ from __future__ import annotations
 
 import streamlit as st
 
-from ui.address import link
-from ui.kit import parts, tray
+from ui.kit import choice, parts, tray
 from ui.latents import card as latent_card
 from ui.latents import dictionary, health, label_files, learnt, microscope
+from ui.latents.fields import VIEWS
 from ui.session import banks
 from ui.shell import frame
-
-
-def choose_latent(latent: int) -> None:
-    st.session_state["latent"] = int(latent)
-
-
-def choose_in_pair(latent: int) -> None:
-    """A second click lets go of it."""
-    st.session_state["latent"] = None if latent < 0 else int(latent)
 
 
 def show_dictionary(page: frame.Body, latent: int | None) -> None:
@@ -27,20 +18,20 @@ def show_dictionary(page: frame.Body, latent: int | None) -> None:
     with st.container(key="latents_split"):
         left, right = st.columns([5, 6], gap="medium")
     with left:
-        shown = dictionary.draw(bank, latent, choose_latent)
+        shown = dictionary.draw(bank, latent, choice.choose_latent)
     if shown is None:
         with right:
             st.caption("Choose a latent on the left to see what it stands for.")
         return
     with right:
-        latent_card.draw(bank, shown, choose_latent)
+        latent_card.draw(bank, shown, choice.choose_latent)
     page.export("latents", lambda: dictionary.export_rows(bank))
     page.python = dictionary.python(bank, shown)
 
 
 def show_pair(page: frame.Body, latent: int | None) -> None:
     bank = page.bank
-    pair = microscope.draw(bank, latent, choose_in_pair)
+    pair = microscope.draw(bank, latent, choice.choose_latent)
     if pair is not None:
         page.export("pair", lambda: microscope.export_rows(bank, pair))
         page.python = microscope.python(bank, pair)
@@ -86,13 +77,13 @@ def draw(page: frame.Body) -> None:
         return
     with st.container(horizontal=True, vertical_alignment="center"):
         view = st.segmented_control(
-            "View", list(link.VIEWS), format_func=lambda v: link.VIEWS[v], key="latents_view",
+            "View", list(VIEWS), format_func=lambda v: VIEWS[v], key="latents_view",
             label_visibility="collapsed", persist_state="session", required=True,
         )  # fmt: skip
         if view == "dictionary":
             label_files.files(bank)
     tray.draw(bank, "latents_tray")
-    latent = link.known_latent(bank)
+    latent = choice.known_latent(bank)
     if view == "health":
         show_health(page)
     elif view == "weights":

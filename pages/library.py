@@ -7,18 +7,12 @@ from functools import partial
 import streamlit as st
 
 from core import MemoryBank
+from ui.address import ways
 from ui.kit import export, parts
 from ui.latents import health
 from ui.library import engines, imports
 from ui.session import banks
-from ui.shell import frame, sidebar
-
-
-def use(name: str) -> None:
-    """Make a bank the current one."""
-    if st.session_state.get("bank") != name:
-        st.session_state["bank"] = name
-        sidebar.bank_changed()
+from ui.shell import frame
 
 
 def open_or_create() -> None:
@@ -37,9 +31,9 @@ def attempt(what: str) -> None:
     state = st.session_state
     with parts.kept_problem():
         if what == "create":
-            use(banks.create(state["library_name"]))
+            ways.use_bank(banks.create(state["library_name"]))
         else:
-            use(banks.add_path(state["library_open_path"], make=what == "make"))
+            ways.use_bank(banks.add_path(state["library_open_path"], make=what == "make"))
 
 
 def contents(bank: MemoryBank) -> None:
@@ -52,7 +46,7 @@ def contents(bank: MemoryBank) -> None:
     busy = job is not None and job.running
     if not sizes["memories"] and not busy:
         st.write("This bank is empty. Import memories below, or look around in the demo first.")
-        st.button("Open the demo", on_click=use, args=(banks.DEMO,), icon=":material/auto_awesome:")
+        st.button("Open the demo", on_click=ways.use_bank, args=(banks.DEMO,), icon=":material/auto_awesome:")
     if sizes["pending"] and not busy:
         st.write(f"{sizes['pending']:,} memories have no latents yet, so they cannot be recalled.")
         st.button("Encode them", type="primary", icon=":material/bolt:", on_click=imports.encode, args=(bank,))

@@ -7,8 +7,8 @@ import hashlib
 import streamlit as st
 
 from core import Codes, Memory, MemoryBank
-from ui.address import link
-from ui.kit import labels, parts
+from ui.address import link, ways
+from ui.kit import choice, labels, parts
 from ui.kit.tokens import TokenValues
 from ui.memory import about, strip
 from ui.session import banks
@@ -19,10 +19,6 @@ FOUND = 50
 
 def choose_memory(memory: str) -> None:
     st.session_state.update(memory=memory, token=None)
-
-
-def choose_latent(latent: int) -> None:
-    st.session_state["latent"] = None if latent < 0 else int(latent)
 
 
 def choose_token(token: int) -> None:
@@ -69,12 +65,9 @@ def tokens_of(bank: MemoryBank, memory: Memory, codes: Codes) -> TokenValues:
     return TokenValues.of_codes(memory.text, codes) if trace is None else TokenValues.of_trace(trace)
 
 
-def chosen(tokens: TokenValues, codes: Codes) -> tuple[int | None, int | None]:
+def chosen(bank: MemoryBank, tokens: TokenValues) -> tuple[int | None, int | None]:
     """(latent, token) of the link, where they exist."""
-    latent, token = st.session_state.get("latent"), st.session_state.get("token")
-    if latent is not None and latent >= codes.n_latents:
-        link.note(f"Latent {latent} does not exist: this dictionary has {codes.n_latents:,} (0–{codes.n_latents - 1}).")
-        latent = st.session_state["latent"] = None
+    latent, token = choice.known_latent(bank), st.session_state.get("token")
     if token is not None and token >= len(tokens):
         link.note(f"Token {token} does not exist: this memory has {len(tokens)} (0–{len(tokens) - 1}).")
         token = st.session_state["token"] = None
@@ -94,22 +87,22 @@ def draw(page: frame.Body) -> None:
         parts.to_library("This memory has no latents of this engine yet. Encode what is pending in the Library.")
         return
     tokens = tokens_of(bank, memory, codes)
-    latent, token = chosen(tokens, codes)
+    latent, token = chosen(bank, tokens)
     strip.draw(bank, tokens, latent, token, choose_token)
     tinted = "total activation" if latent is None else labels.said(latent, banks.labels(bank, [latent]))
     known = "" if tokens.complete else " Only the peak of each latent is known until the model is warm."
     with st.container(horizontal=True, vertical_alignment="center"):
         parts.small(f"Tinted by {tinted}. Point at a token to see its latents, click to choose it.{known}")
         if latent is not None:
-            st.button("Open in Latents", icon=":material/grain:", on_click=link.open_latent, args=(latent,))
+            st.button("Open in Latents", icon=":material/grain:", on_click=ways.open_latent, args=(latent,))
     if token is not None:
-        strip.at_token(bank, tokens, token, latent, choose_latent)
+        strip.at_token(bank, tokens, token, latent, choice.choose_latent)
     left, right = st.columns(2, gap="medium")
     with left:
         found = strip.strongest(codes, memory.text)
         st.subheader(f"Strongest of {len(found):,} latents", anchor=False)
         stamp = hashlib.sha256(memory.id.encode()).hexdigest()[:12]
-        strip.bars(bank, found, latent, f"bars_{stamp}_{latent}", choose_latent)
+        strip.bars(bank, found, latent, f"bars_{stamp}_{latent}", choice.choose_latent)
         about.fingerprint(codes)
         about.facts(memory, codes, about.left_out(bank, codes))
     with right:

@@ -4,14 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
-from ui.address import link
-from ui.kit import parts
+from ui.kit import choice, parts
 from ui.overlap import view as overlap
 from ui.shell import frame
-
-
-def choose_latent(latent: int) -> None:
-    st.session_state["latent"] = None if latent < 0 else int(latent)
 
 
 def zoomed_out(shown: overlap.View) -> None:
@@ -30,7 +25,7 @@ def draw(page: frame.Body) -> None:
     shown = overlap.view(bank)
     found = shown.found
     zoomed_out(shown)
-    latent = link.known_latent(bank)
+    latent = choice.known_latent(bank)
     a, b = overlap.chosen_rows(found) if shown.tiles is None else ("", "")
     with st.container(key="overlap_split"):
         left, right = st.columns([7, 5], gap="large")
@@ -41,10 +36,10 @@ def draw(page: frame.Body) -> None:
             places = {found.names[i]: place for place, i in enumerate(found.order)}
             overlap.heatmap(bank, shown, (places[a], places[b]) if shown.tiles is None else None, kind)
         if shown.tiles is None:
-            overlap.core_and_unique(bank, found, latent, choose_latent)
+            overlap.core_and_unique(bank, found, latent, choice.choose_latent)
     with right:
         if shown.tiles is None:
-            overlap.pair(bank, found, a, b, latent, choose_latent)
+            overlap.pair(bank, found, a, b, latent, choice.choose_latent)
         else:
             overlap.tiles(bank, shown)
     clashes = overlap.clashes(bank, st.session_state.get("conversation") or None)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import streamlit as st
 
 from core import Explanation, Hits, MemoryBank, Query
-from ui.address import link
+from ui.address import link, ways
 from ui.kit import cards as hits
-from ui.kit import parts, tray
+from ui.kit import choice, parts, tray
 from ui.kit import shares as why
 from ui.kit.tokens import TokenValues
 from ui.query import form as asking
@@ -21,10 +21,6 @@ ALL = 10_000
 
 def choose_memory(memory: str) -> None:
     st.session_state["memory"] = memory
-
-
-def choose_latent(latent: int) -> None:
-    st.session_state["latent"] = None if latent < 0 else int(latent)
 
 
 def suggest(bank: MemoryBank) -> None:
@@ -61,7 +57,7 @@ def explained(bank: MemoryBank, query: Query, found: Hits, memory: str, latent: 
         st.text(memory, width="content")
         parts.small(why.standing(explanation))
         marks.buttons(bank, query.text, memory)
-        st.button("Open in Memory", icon=":material/notes:", on_click=link.open_memory, args=(memory, latent))
+        st.button("Open in Memory", icon=":material/notes:", on_click=ways.open_memory, args=(memory, latent))
     whatif.edits(bank, query, explanation)
     whatif.flips(bank, query, explanation)
     everything = st.session_state.get("why_all", False)
@@ -69,7 +65,7 @@ def explained(bank: MemoryBank, query: Query, found: Hits, memory: str, latent: 
     names = banks.labels(bank, why.listed(explanation, latent, shown))
     if latent is not None and latent not in {share.latent for share in explanation.shares}:
         st.caption(f"Latent {latent} does not fire in both texts, so it adds nothing here.")
-    why.draw(why.data(explanation, sides[0], sides[1], latent, shown, names), choose_latent, link.open_latent)
+    why.draw(why.data(explanation, sides[0], sides[1], latent, shown, names), choice.choose_latent, ways.open_latent)
     with st.container(horizontal=True, vertical_alignment="center"):
         parts.small(why.summary(explanation, shown))
         marks.learn(bank, query.text)
@@ -101,8 +97,8 @@ def draw(page: frame.Body) -> None:
         return
     memory = known_memory(bank, st.session_state.get("memory"))
     found = banks.search(bank, query, (memory,) if memory else ())
-    latent = link.known_latent(bank)
-    asking.fired(bank, found, latent, choose_latent)
+    latent = choice.known_latent(bank)
+    asking.fired(bank, found, latent, choice.choose_latent)
     best = next((found.ids[i] for mode in ("combined", "dense", "sparse") for i in found.top(mode)), None)
     if best is None:
         st.write("Nothing stored resembles this query. Ask in other words, or choose another conversation.")

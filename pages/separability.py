@@ -4,16 +4,11 @@ from __future__ import annotations
 
 import streamlit as st
 
-from ui.address import link
-from ui.kit import parts
+from ui.kit import choice, parts
 from ui.separability import cases
 from ui.separability import view as separability
 from ui.session import banks
 from ui.shell import frame
-
-
-def choose_latent(latent: int) -> None:
-    st.session_state["latent"] = None if latent < 0 else int(latent)
 
 
 def draw(page: frame.Body) -> None:
@@ -40,7 +35,7 @@ def draw(page: frame.Body) -> None:
         separability.compared(bank, compared, kind, len(shown))
     separability.table(modes)
     st.subheader("One case: click a point, or choose it here", anchor=False)
-    separability.case(bank, found, easy, chosen, choose_latent, link.known_latent(bank))
+    separability.case(bank, found, easy, chosen, choice.choose_latent, choice.known_latent(bank))
     page.export("figures", lambda: separability.export_modes(found, easy))
     page.export("cases", lambda: separability.export_cases(found, easy))
     page.export("latents of the case", lambda: separability.export_latents(bank, found, easy, chosen))

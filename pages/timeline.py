@@ -7,7 +7,7 @@ from functools import partial
 import streamlit as st
 
 from core import MemoryBank, Timeline
-from ui.address import link
+from ui.address import ways
 from ui.atlas import panel as atlas_panel
 from ui.kit import contrast as contrasts
 from ui.kit import labels, parts, tray
@@ -82,7 +82,7 @@ def draw(page: frame.Body) -> None:
         return
     if not banks.conversations(bank):
         st.write("The memories of this bank stand alone: only a dialogue has a timeline.")
-        st.button("Look at them in the Atlas", icon=":material/scatter_plot:", on_click=link.go, args=("atlas",))
+        st.button("Look at them in the Atlas", icon=":material/scatter_plot:", on_click=ways.to, args=("atlas",))
         return
     conversation = timeline.form(bank)
     tray.draw(bank, "timeline_tray")

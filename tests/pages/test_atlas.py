@@ -12,9 +12,9 @@ from core.analysis import projection
 from core.progress import finish
 from tests.fakes import FakeEncoder, latent_of
 from tests.pages.conftest import HOSTILE, Shown
-from ui.address import link
 from ui.atlas import laying
 from ui.atlas import map as atlas
+from ui.atlas.fields import FIELDS, MOST_CORNERS
 from ui.session import banks
 
 Show = Callable[..., Shown]
@@ -217,9 +217,9 @@ def test_a_lasso_is_thinned_to_what_an_address_holds() -> None:
         box: list[dict[str, list[float]]] = []
 
     corners = atlas._drawn(Event())
-    assert 30 <= len(corners) <= link.MOST_CORNERS
+    assert 30 <= len(corners) <= MOST_CORNERS
     assert corners[1][1] == 0.3333
-    field = next(f for f in link.ATLAS if f.key == "atlas_shape")
+    field = next(f for f in FIELDS if f.key == "atlas_shape")
     assert field.read(field.write(("dense", corners))) == ("dense", corners)
     Event.lasso, Event.box = [], [{"x": [0.0, 1.0], "y": [2.0, 3.0]}]
     assert atlas._drawn(Event()) == ((0, 2), (1, 2), (1, 3), (0, 3))

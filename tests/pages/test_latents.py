@@ -14,7 +14,7 @@ from core import Memory, MemoryBank
 from core.encoding.catalogue import Catalogue
 from tests.fakes import N_LATENTS, FakeEncoder, latent_of
 from tests.pages.conftest import HOSTILE, Shown
-from ui.address import link
+from ui.latents.fields import PAIR
 from ui.session import banks
 
 Show = Callable[..., Shown]
@@ -315,7 +315,7 @@ def test_the_pair_opens_with_an_example_and_waits_for_the_model(show: Show, make
     made = make_named("mine", *TEXTS)
     made.engine._warm = False  # type: ignore[attr-defined]
     page = show("latents", bank="mine", latents_view="pair")
-    assert (page.at.text_area(key="pair_a").value, page.at.text_area(key="pair_b").value) == link.PAIR
+    assert (page.at.text_area(key="pair_a").value, page.at.text_area(key="pair_b").value) == PAIR
     assert "The model is warming up" in page.at.status[0].label
     empty = show("latents", bank="mine", latents_view="pair", pair_a="")
     assert "Type or paste two texts" in empty.words

@@ -13,8 +13,8 @@ import streamlit as st
 from core import Health, MemoryBank
 from core.types import Context, Label, LatentInfo
 from tests.fakes import latent_of
-from ui.address import link
 from ui.kit import charts, components, labels, tray
+from ui.kit.fields import MOST_TERMS
 from ui.latents import dictionary, health, passages
 
 Make = Callable[..., MemoryBank]
@@ -223,7 +223,7 @@ def test_the_tray_adds_mutes_and_removes(monkeypatch: pytest.MonkeyPatch, make_b
 
 
 def test_too_many_latents_are_a_sentence_and_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    state: dict[str, object] = {"terms": [(i, 1.0) for i in range(link.MOST_TERMS)]}
+    state: dict[str, object] = {"terms": [(i, 1.0) for i in range(MOST_TERMS)]}
     monkeypatch.setattr(st, "session_state", state)
     tray.add(99, 1)
     assert (len(tray.terms()), 99 in dict(tray.terms())) == (50, False)

@@ -13,6 +13,7 @@ from core.analysis.projection import Kind
 from ui.address import link
 from ui.atlas import cluster_names
 from ui.atlas import data as map_data
+from ui.atlas.fields import COLOURS, MAPS, METHODS, VIEWS
 from ui.kit import labels
 from ui.session import banks
 
@@ -52,16 +53,16 @@ def other_map() -> None:
 def form(bank: MemoryBank) -> Asked:
     state = st.session_state
     with st.container(horizontal=True, vertical_alignment="bottom", key="atlas_row"):
-        _segments("View", "atlas_view", link.ATLAS_VIEWS)
-        _segments("Map", "atlas_method", link.METHODS, other_map)
+        _segments("View", "atlas_view", VIEWS)
+        _segments("Map", "atlas_method", METHODS, other_map)
         if state["atlas_view"] == "one":
-            _segments("Codes", "atlas_codes", link.MAPS)
+            _segments("Codes", "atlas_codes", MAPS)
         _segments("Dimensions", "atlas_dims", {2: "2D", 3: "3D"}, other_map)
         colours = colours_of(bank)
         if state["atlas_colour"] not in colours:
             state["atlas_colour"] = colours[0]
         st.selectbox(
-            "Colour by", colours, format_func=lambda c: link.COLOURS[c], key="atlas_colour", persist_state="session",
+            "Colour by", colours, format_func=lambda c: COLOURS[c], key="atlas_colour", persist_state="session",
             width=190,
         )  # fmt: skip
         with st.popover("Settings", icon=":material/tune:"):

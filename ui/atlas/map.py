@@ -12,9 +12,9 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from core import MapPlan, MemoryBank, MemoryMap, Mode, Query
-from ui.address import link
 from ui.atlas import charts as charts_map
 from ui.atlas import data as map_data
+from ui.atlas.fields import FIRST_COLOUR, MOST_CORNERS, Polygon
 from ui.atlas.form import Asked, clear
 from ui.kit import components, labels, parts, pictures
 from ui.kit.colours import ACTIVATION, MODE_COLOURS
@@ -38,7 +38,7 @@ class Selection:
     against: np.ndarray | None = None
     """Rows they are compared with; None for all others."""
     against_name: str = "all others"
-    shape: link.Polygon | None = None
+    shape: Polygon | None = None
 
     @property
     def token(self) -> str:
@@ -248,7 +248,7 @@ def _drawn(event: Any) -> tuple[tuple[float, ...], ...]:
     """The corners of the last lasso or box, at most so many as an address holds."""
     if event.lasso:
         x, y = event.lasso[-1]["x"], event.lasso[-1]["y"]
-        step = max(1, -(-len(x) // link.MOST_CORNERS))
+        step = max(1, -(-len(x) // MOST_CORNERS))
         return tuple((_rounded(a), _rounded(b)) for a, b in zip(x[::step], y[::step], strict=True))
     if event.box:
         (x0, x1), (y0, y1) = event.box[-1]["x"], event.box[-1]["y"]
@@ -282,7 +282,7 @@ def _colour_by(latent: int) -> None:
     if latent >= 0:
         st.session_state.update(latent=int(latent), atlas_colour="latent")
     else:
-        st.session_state.update(latent=None, atlas_colour=link.ATLAS[4].default())
+        st.session_state.update(latent=None, atlas_colour=FIRST_COLOUR)
 
 
 def axis_rows(bank: MemoryBank, found: MemoryMap) -> list[dict[str, Any]]:

@@ -9,11 +9,11 @@ import numpy as np
 import streamlit as st
 
 from core import MemoryBank, MemoryMap
-from ui.address import link
+from ui.address import ways
 from ui.atlas import data as map_data
 from ui.atlas import map as atlas
 from ui.atlas.form import Asked, clear
-from ui.kit import components, parts
+from ui.kit import choice, components, parts
 from ui.kit import contrast as contrasts
 from ui.memory import strip
 from ui.session import banks
@@ -62,7 +62,7 @@ def memory(bank: MemoryBank, only: str | None = None) -> None:
             facts = (found.id, found.role, found.conversation, found.session, found.category)
             parts.small(" · ".join(fact for fact in facts if fact))
             st.button(
-                "Open in Memory", icon=":material/notes:", on_click=link.open_memory,
+                "Open in Memory", icon=":material/notes:", on_click=ways.open_memory,
                 args=(found.id, st.session_state.get("latent")),
             )  # fmt: skip
             if st.session_state.get("memory"):
@@ -72,15 +72,11 @@ def memory(bank: MemoryBank, only: str | None = None) -> None:
         names = banks.labels(bank, (latent for latent, *_ in strongest))
         chips = [components.chip(i, word, value, names.get(i)) for i, value, word in strongest]
         data = {"before": "fires", "chips": chips, "after": "", "latent": st.session_state.get("latent")}
-        components.draw("chips", "atlas_memory_chips", data, latent=choose_latent)
+        components.draw("chips", "atlas_memory_chips", data, latent=choice.choose_latent)
 
 
 def let_go() -> None:
     st.session_state.update(memory=None, _atlas_live=None)
-
-
-def choose_latent(latent: int) -> None:
-    st.session_state["latent"] = None if latent < 0 else int(latent)
 
 
 def selected(
@@ -92,7 +88,7 @@ def selected(
         st.subheader(f"{'One memory' if n == 1 else f'{n:,} memories'} selected", anchor=False, width="content")
         st.button("Clear the selection", icon=":material/close:", on_click=clear, key="atlas_clear")
         if any(entry.stem == "overlap" for entry in entries()):
-            st.button("Overlap", icon=":material/join_inner:", on_click=link.go, args=("overlap",))
+            st.button("Overlap", icon=":material/join_inner:", on_click=ways.to, args=("overlap",))
     with st.container(key="atlas_split"):
         left, right = st.columns([5, 6], gap="large")
     with left:

@@ -9,7 +9,7 @@ import numpy as np
 import streamlit as st
 
 from core import Codes, MemoryBank
-from ui.address import link
+from ui.address import ways
 from ui.compose import composer
 from ui.kit import components, parts, tray
 from ui.session import banks
@@ -88,7 +88,7 @@ def by_bookmark(bank: MemoryBank) -> None:
     marked = bank.latents.bookmarks()
     if not marked:
         st.caption("No latent is bookmarked in this bank yet.")
-        st.button("Open Latents", icon=":material/grain:", on_click=link.go, args=("latents",))
+        st.button("Open Latents", icon=":material/grain:", on_click=ways.to, args=("latents",))
         return
     names = banks.labels(bank, marked)
     _offer([components.chip(latent, note, None, names.get(latent)) for latent, note in marked.items()], "")

@@ -11,8 +11,9 @@ from typing import Any
 import streamlit as st
 
 from core import MemoryBank, Query
-from ui.address import link
+from ui.address import link, ways
 from ui.kit import parts, tray
+from ui.query.fields import DEFAULTS, MOST_LIKED
 from ui.session import banks
 
 UNDONE = ("compose_text", "compose_weighting", "terms", "muted", "liked", "disliked")
@@ -28,7 +29,7 @@ def query(bank: MemoryBank, conversation: str | None, k: int) -> Query:
     state = st.session_state
     text = state["compose_text"].strip()
     terms, muted = tray.known(bank)
-    scored = state["compose_weighting"] or (link.DEFAULTS.weighting if text else "activation")
+    scored = state["compose_weighting"] or (DEFAULTS.weighting if text else "activation")
     return Query(text, conversation, k, weighting=scored, terms=terms, muted=muted)
 
 
@@ -89,7 +90,7 @@ def clear() -> None:
 def use(asked: Query, name: str) -> None:
     """Take a saved composition, or an example, in the place of what is there."""
     remember(f"open {name}")
-    usual = link.DEFAULTS.weighting if asked.text else "activation"
+    usual = DEFAULTS.weighting if asked.text else "activation"
     st.session_state.update(
         compose_text=asked.text,
         compose_weighting="" if asked.weighting == usual else asked.weighting,
@@ -102,7 +103,7 @@ def use(asked: Query, name: str) -> None:
 
 def to_recall() -> None:
     st.session_state["recall_text"] = st.session_state["compose_text"]
-    link.go("recall")
+    ways.to("recall")
 
 
 # --- likes ------------------------------------------------------------------------------------------------------------
@@ -126,7 +127,7 @@ def like(memory: str, key: str = "liked") -> None:
     other = "disliked" if key == "liked" else "liked"
     if memory in state[key]:
         state[key] = [one for one in state[key] if one != memory]
-    elif len(state[key]) < link.MOST_LIKED:
+    elif len(state[key]) < MOST_LIKED:
         state[key] = [*state[key], memory]
         state[other] = [one for one in state[other] if one != memory]
 

@@ -7,10 +7,12 @@ from typing import Any
 import streamlit as st
 
 from core import WEIGHTINGS, MemoryBank, Query
-from ui.address import link
+from ui.address import link, ways
 from ui.compose import adding, composer, saved
 from ui.kit import components, labels, parts, tray
+from ui.kit.fields import HEAVIEST
 from ui.query import form as asking
+from ui.query.fields import MOST_HITS
 from ui.session import banks
 
 WORDS_SHOWN = 10
@@ -24,7 +26,7 @@ def query_form(bank: MemoryBank) -> Query:
             placeholder="latents alone",
         )  # fmt: skip
         conversation = parts.conversation_select(bank, width=190)
-        k = st.number_input("k", 1, link.MOST_HITS, key="compose_k", persist_state="session", width=110,
+        k = st.number_input("k", 1, MOST_HITS, key="compose_k", persist_state="session", width=110,
                             help="How many memories.")  # fmt: skip
         with st.popover("How it is scored"):
             offered = ["", *(w for w in WEIGHTINGS if w != "yours" or w in bank.index().learnt)]
@@ -75,12 +77,12 @@ def sliders(bank: MemoryBank) -> None:
     """The mixture itself, and what can be done with all of it."""
     shown = rows(bank)
     if shown:
-        data = {"rows": shown, "heaviest": link.HEAVIEST, "step": composer.STEP}
+        data = {"rows": shown, "heaviest": HEAVIEST, "step": composer.STEP}
         components.draw(
             "mixer", "compose_mixer", data,
             weigh=composer.step("weight", composer.weigh),
             remove=composer.step("remove", lambda latent: tray.remove(f"term {int(latent)}")),
-            open=link.open_latent,
+            open=ways.open_latent,
         )  # fmt: skip
     if tray.muted():
         names = banks.labels(bank, tray.muted())

@@ -11,7 +11,7 @@ import streamlit as st
 
 from core import WEIGHTINGS, Codes, Hits, Memory, MemoryBank, Query
 from core.types import Floats, Term
-from ui.address import link
+from ui.address import ways
 from ui.compose import composer
 from ui.kit import components, labels, parts, tray
 from ui.kit.cards import MARKS, marked
@@ -142,7 +142,7 @@ def draw(bank: MemoryBank, hits: Hits, shares: Floats, memories: Mapping[str, Me
     parts.small(f"{WEIGHTINGS[query.weighting].label} · ranked {hits.n_candidates:,} memories in {hits.rank_ms:.0f} ms")
     components.draw(
         "mixture", "compose_hits", drawn,
-        open=link.open_memory,
+        open=ways.open_memory,
         like=composer.step("more like", composer.like),
         dislike=composer.step("less like", composer.dislike),
         right=lambda memory: toggle(bank, query.text, memory, True),

@@ -16,6 +16,7 @@ from ui.evaluate import runs as evaluation
 from ui.evaluate.results import FIGURES, said_gain
 from ui.kit import parts
 from ui.query import form as asking
+from ui.query.fields import unless_usual
 from ui.session import banks
 from ui.shell import frame
 
@@ -90,7 +91,7 @@ def start(bank: MemoryBank, engines: Sequence[str]) -> None:
     with parts.kept_problem():
         task = bank.versus.run(
             [banks.encoder(bank, name) for name in engines],
-            link.unless_usual(evaluation.settings()),
+            unless_usual(evaluation.settings()),
             state[f"versus_categories_{bank.name}"] or None,
         )
         banks.jobs().start(evaluation.key(bank), f"{COMPARING}{bank.name}", task)

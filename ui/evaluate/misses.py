@@ -12,11 +12,12 @@ import streamlit as st
 from core import MODES, Memory, MemoryBank, Mode
 from core.bank.runs import Confusion, Run, is_missed
 from core.evaluation.runner import Outcome
-from ui.address import link
+from ui.address import link, ways
 from ui.evaluate import charts as charts_evaluation
 from ui.kit import cards as hits
-from ui.kit import labels, parts
+from ui.kit import choice, labels, parts
 from ui.kit.colours import MODE_COLOURS
+from ui.query import form as asking
 from ui.session import banks
 
 INSTEAD = 3
@@ -114,10 +115,6 @@ def choose_right(memory: str) -> None:
     st.session_state["run_right"] = memory
 
 
-def choose_latent(latent: int) -> None:
-    st.session_state["latent"] = int(latent)
-
-
 def question(bank: MemoryBank, run: Run, mode: Mode, case: Outcome, latent: int | None) -> None:
     """The evidence with its ranks, what was recalled instead, and why."""
     asked = case.question
@@ -134,7 +131,7 @@ def question(bank: MemoryBank, run: Run, mode: Mode, case: Outcome, latent: int 
     with st.container(horizontal=True, vertical_alignment="center"):
         st.subheader(parts.plain(asked.text), anchor=False, width="stretch")
         st.button(
-            "Open in Recall", icon=":material/manage_search:", on_click=link.ask,
+            "Open in Recall", icon=":material/manage_search:", on_click=asking.ask,
             args=(asked.text, asked.conversation, right or wrong or None, run.settings),
             help="There, rarity counts over the whole bank, here over the dialogue alone: ranks may differ a little.",
         )  # fmt: skip
@@ -196,7 +193,7 @@ def why(
     def on_select() -> None:
         points = st.session_state[key].selection.points
         if points:
-            choose_latent(int(points[0]["customdata"][0]))
+            choice.choose_latent(int(points[0]["customdata"][0]))
 
     figure = charts_evaluation.confusion(found, shown, {i: labels.marked(label) for i, label in names.items()}, latent)
     st.plotly_chart(figure, key=key, on_select=on_select, selection_mode="points", config={"displayModeBar": False},
@@ -205,7 +202,7 @@ def why(
         parts.small(summary(found))
         if latent is not None:
             said = labels.said(latent, banks.labels(bank, [latent]))
-            st.button(f"Open {parts.plain(said)}", icon=":material/grain:", on_click=link.open_latent, args=(latent,))
+            st.button(f"Open {parts.plain(said)}", icon=":material/grain:", on_click=ways.open_latent, args=(latent,))
 
 
 def _standing(standing: Mapping[Mode, Mapping[str, tuple[int, float]]], wrong: str, right: str) -> str:

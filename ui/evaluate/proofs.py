@@ -11,11 +11,11 @@ import streamlit as st
 from core import Contrast, CoreError, MemoryBank, Mode
 from core.bank.runs import ENOUGH_QUESTIONS, Run
 from core.evaluation.comparison import Change, Comparison
-from ui.address import link
+from ui.address import link, ways
 from ui.evaluate import charts as charts_evaluation
 from ui.evaluate import misses, results
 from ui.evaluate import runs as evaluation
-from ui.kit import labels, parts
+from ui.kit import choice, labels, parts
 from ui.session import banks
 
 AUDITED = 12
@@ -197,7 +197,7 @@ def audit(bank: MemoryBank, run: Run, latent: int | None) -> Contrast | None:
     def on_select() -> None:
         rows = st.session_state[key].selection.rows
         if rows:
-            misses.choose_latent(int(found.latents[at[rows[0]]]))
+            choice.choose_latent(int(found.latents[at[rows[0]]]))
 
     st.dataframe(
         [row | labels.cells(row["latent"], names) for row in audit_rows(found, at, names)],
@@ -223,7 +223,7 @@ def audit(bank: MemoryBank, run: Run, latent: int | None) -> Contrast | None:
         st.caption("Above 0: more often in questions that were answered; below 0: in those that were missed.")
         if latent is not None:
             said = labels.said(latent, banks.labels(bank, [latent]))
-            st.button(f"Open {parts.plain(said)}", icon=":material/grain:", on_click=link.open_latent, args=(latent,))
+            st.button(f"Open {parts.plain(said)}", icon=":material/grain:", on_click=ways.open_latent, args=(latent,))
     return found
 
 

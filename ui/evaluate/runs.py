@@ -12,14 +12,16 @@ import streamlit as st
 
 from core import WEIGHTINGS, CoreError, EngineComparison, MemoryBank, Query
 from core.bank.runs import MARKS, QUESTIONS, Run
-from ui.address import link
+from ui.address import link, ways
+from ui.address.fields import Scope
 from ui.kit import parts
 from ui.kit import task as watching
 from ui.library import imports
+from ui.query import fields
 from ui.query import form as asking
+from ui.query.fields import SCORING
 from ui.session import banks
 from ui.session.jobs import duration
-from ui.shell import sidebar
 
 DEMO, FILE = "the demo", "a file"
 """Data that is not in this bank."""
@@ -74,7 +76,9 @@ def _data_key(bank: MemoryBank) -> str:
 
 
 def _open_demo() -> None:
-    st.button("Open the demo", type="primary", icon=":material/auto_awesome:", on_click=use, args=(banks.DEMO,))
+    st.button(
+        "Open the demo", type="primary", icon=":material/auto_awesome:", on_click=ways.use_bank, args=(banks.DEMO,)
+    )
 
 
 def _choose_file(bank: MemoryBank) -> None:
@@ -112,7 +116,7 @@ def _upload() -> None:
     st.file_uploader("LoCoMo or LongMemEval, as JSON", type=["json", "jsonl", "gz"], key=upload_key)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button("Make a bank of it", type="primary", icon=":material/upload_file:", on_click=take, args=(upload_key,))
-        st.button("A file that lies on this machine: Library", type="tertiary", on_click=link.go, args=("library",))
+        st.button("A file that lies on this machine: Library", type="tertiary", on_click=ways.to, args=("library",))
 
 
 def take(upload_key: str) -> None:
@@ -127,7 +131,7 @@ def take(upload_key: str) -> None:
         bank = banks.named(name)
         banks.jobs().start(str(bank.path), f"Importing into {name}", imports.reading(bank, [stored], "auto", scratch))
         st.session_state["evaluate_uploads"] = st.session_state.get("evaluate_uploads", 0) + 1
-        use(name)
+        ways.use_bank(name)
 
 
 def _free_name(file: Path) -> str:
@@ -136,11 +140,6 @@ def _free_name(file: Path) -> str:
     while name in banks.known():
         name, number = f"{stem} {number}", number + 1
     return name
-
-
-def use(name: str) -> None:
-    st.session_state["bank"] = name
-    sidebar.bank_changed()
 
 
 # --- the running task -------------------------------------------------------------------------------------------------
@@ -157,7 +156,7 @@ def start(bank: MemoryBank, source: str) -> None:
 
 def settings() -> Query:
     """How the form says that questions are scored."""
-    return Query("", **{field.key: st.session_state[field.key] for field in link.SCORING})
+    return Query("", **{field.key: st.session_state[field.key] for field in SCORING})
 
 
 def start_muting(bank: MemoryBank, run: str) -> None:
@@ -238,7 +237,7 @@ def made_with(run: Run) -> str:
 
 def scored(settings: Query) -> str:
     """How it was scored, in a few words: what differs from the usual."""
-    usual = link.usual()
+    usual = fields.usual()
     said = [WEIGHTINGS[settings.weighting].label] if settings.weighting != usual.weighting else []
     said += [f"{settings.fusion} combination"] if settings.fusion != usual.fusion else []
     if settings.balance not in (None, usual.balance) and settings.fusion != "study":
@@ -254,7 +253,7 @@ def head(bank: MemoryBank, runs: Sequence[Run]) -> Run:
     with st.container(horizontal=True, vertical_alignment="bottom", key="evaluate_runs"):
         st.selectbox(
             f"Run ({len(runs)})", list(titles), format_func=lambda name: titles[name], key="run",
-            persist_state="session", on_change=forget_question,
+            persist_state="session", on_change=link.forget, args=(Scope.RUN,),
         )  # fmt: skip
         with st.popover("Delete", icon=":material/delete:"):
             st.write(f"Delete “{parts.plain(titles[run.id])}” with its figures and questions? This cannot be undone.")
@@ -264,15 +263,11 @@ def head(bank: MemoryBank, runs: Sequence[Run]) -> Run:
     return run
 
 
-def forget_question() -> None:
-    st.session_state.update(run_question="", run_wrong="", run_right="")
-
-
 def delete(bank: MemoryBank, run: str) -> None:
     with parts.kept_problem():
         bank.runs.delete(run)
         st.session_state["run"] = ""
-        forget_question()
+        link.forget(Scope.RUN)
 
 
 def python(bank: MemoryBank, run: Run) -> str:
@@ -297,8 +292,8 @@ def written(settings: Query) -> str:
     """Arguments of a ``Query``: what differs from the usual."""
     return "".join(
         f", {field.key}={getattr(settings, field.key)!r}"
-        for field in link.SCORING
-        if getattr(settings, field.key) not in (None, getattr(link.usual(), field.key))
+        for field in SCORING
+        if getattr(settings, field.key) not in (None, getattr(fields.usual(), field.key))
     )
 
 

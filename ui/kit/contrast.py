@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 from core import Contrast, MemoryBank
-from ui.address import link
+from ui.address import ways
 from ui.kit import contrast_chart as charts_contrast
 from ui.kit import labels, parts, pictures, tray
 from ui.session import banks
@@ -63,7 +63,7 @@ def chosen(bank: MemoryBank, latent: int) -> None:
     names = banks.labels(bank, [latent])
     with st.container(horizontal=True, vertical_alignment="center", key="contrast_latent"):
         parts.small(labels.said(latent, names))
-        st.button("Open in Latents", icon=":material/grain:", on_click=link.open_latent, args=(latent,))
+        st.button("Open in Latents", icon=":material/grain:", on_click=ways.open_latent, args=(latent,))
         st.button("Compose", icon=":material/add:", on_click=tray.add, args=(latent, 1.0), key="contrast_plus")
         st.button("Compose", icon=":material/remove:", on_click=tray.add, args=(latent, -1.0), key="contrast_minus")
         st.button("On the map", icon=":material/palette:", on_click=colour_by, args=(latent,))
@@ -73,7 +73,7 @@ def colour_by(latent: int) -> None:
     """Show a latent on the map, from whichever page."""
     st.session_state.update(latent=latent, atlas_colour="latent")
     if st.session_state.get("_link_page") != "atlas":
-        link.go("atlas")
+        ways.to("atlas")
 
 
 def export_rows(bank: MemoryBank, found: Contrast, sides: tuple[str, str]) -> list[dict[str, Any]]:

@@ -8,7 +8,6 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-FORMATS = ("svg", "png")
 STAMPED = (("bank", "bank_version", "engine"), ("sae", "hook", "fingerprint"))
 """What the stamp says of the provenance, line by line; exports say all of it."""
 

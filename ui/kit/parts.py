@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, Literal
 import streamlit as st
 
 from core import CoreError, MemoryBank
-from ui.address import link
+from ui.address import link, ways
 from ui.kit.colours import ACCENTS
 from ui.kit.export import KINDS, file_of
-from ui.kit.figures import FORMATS
+from ui.kit.fields import FORMATS
 from ui.session import banks
 
 if TYPE_CHECKING:
@@ -163,7 +163,7 @@ def picture_format() -> str:
 def to_library(sentence: str, label: str = "Open the Library") -> None:
     """An empty state: what is missing, and the next click."""
     st.html(f"<p>{html.escape(sentence)}</p>")
-    st.button(label, icon=":material/library_books:", on_click=link.go, args=("library",), type="primary")
+    st.button(label, icon=":material/library_books:", on_click=ways.to, args=("library",), type="primary")
 
 
 def nothing_to_recall(bank: MemoryBank) -> bool:
@@ -184,7 +184,7 @@ def nothing_to_recall(bank: MemoryBank) -> bool:
             f"{bank.engine.name} yet. Encode them in the Library."
         )
         for name in dict.fromkeys(one.name for one in held if one.name != bank.engine.name):
-            st.button(f"Look through {plain(name)}", icon=":material/visibility:", on_click=link.use_engine,
+            st.button(f"Look through {plain(name)}", icon=":material/visibility:", on_click=ways.use_engine,
                       args=(name,), key=f"look_through_{name}")  # fmt: skip
     return bool(sizes["pending"] == sizes["memories"])
 

@@ -7,8 +7,9 @@ from typing import Any
 import streamlit as st
 
 from core import CoreError, MemoryBank, Term
-from ui.address import link
-from ui.kit import components, labels, parts
+from ui.address import link, ways
+from ui.kit import choice, components, labels, parts
+from ui.kit.fields import HEAVIEST, MOST_TERMS
 from ui.session import banks
 
 Terms = list[tuple[int, float]]
@@ -34,11 +35,11 @@ def add(latent: int, step: float) -> None:
 def weigh(latent: int, weight: float) -> None:
     """Give a latent a weight; one of 0 keeps its place."""
     weights = dict(terms())
-    if int(latent) not in weights and len(weights) >= link.MOST_TERMS:
+    if int(latent) not in weights and len(weights) >= MOST_TERMS:
         with parts.kept_problem():
-            raise CoreError(f"A query takes at most {link.MOST_TERMS} latents: latent {latent} was not added.")
+            raise CoreError(f"A query takes at most {MOST_TERMS} latents: latent {latent} was not added.")
         return
-    weights[int(latent)] = max(-link.HEAVIEST, min(link.HEAVIEST, round(float(weight), 3)))
+    weights[int(latent)] = max(-HEAVIEST, min(HEAVIEST, round(float(weight), 3)))
     st.session_state["terms"] = list(weights.items())
 
 
@@ -46,7 +47,7 @@ def mute(latent: int) -> None:
     """Mute a latent, or let it count again."""
     names, latent = muted(), int(latent)
     known = [name for name in names if name != latent]
-    st.session_state["muted"] = known if latent in names else [*known, latent][-link.MOST_TERMS :]
+    st.session_state["muted"] = known if latent in names else [*known, latent][-MOST_TERMS:]
 
 
 def remove(key: str) -> None:
@@ -85,14 +86,11 @@ def known(bank: MemoryBank) -> tuple[tuple[Term, ...], tuple[int, ...]]:
 
     Nor does a query want weights of 0.
     """
-    width = bank.latents.n
-    strange = sorted({latent for latent, _ in terms() if latent >= width} | {i for i in muted() if i >= width})
-    for latent in strange:
-        link.note(f"Latent {latent} does not exist: this dictionary has {width:,} (0–{width - 1}).")
-    if strange:
-        st.session_state.update(
-            terms=[one for one in terms() if one[0] < width], muted=[i for i in muted() if i < width]
-        )
+    held = [*(latent for latent, _ in terms()), *muted()]
+    there = set(choice.known_latents(bank, held))
+    if there != set(held):
+        st.session_state.update(terms=[one for one in terms() if one[0] in there],
+                                muted=[i for i in muted() if i in there])  # fmt: skip
     return tuple(Term(latent, weight) for latent, weight in terms() if weight), tuple(muted())
 
 
@@ -146,7 +144,7 @@ def to_compose(words: bool) -> None:
     """Go on mixing; words: with what is asked on Recall."""
     if words:
         st.session_state["compose_text"] = st.session_state["recall_text"]
-    link.go("compose")
+    ways.to("compose")
 
 
 def draw(bank: MemoryBank, key: str, on_recall: bool = False, text: str = "") -> None:
@@ -161,5 +159,5 @@ def draw(bank: MemoryBank, key: str, on_recall: bool = False, text: str = "") ->
             components.draw("chips", key, data, latent=remove)
         st.button("Open in Compose", icon=":material/tune:", on_click=to_compose, args=(on_recall,))
         if not on_recall:
-            st.button("Ask with these on Recall", type="tertiary", on_click=link.go, args=("recall",))
+            st.button("Ask with these on Recall", type="tertiary", on_click=ways.to, args=("recall",))
         st.button("Clear", on_click=clear, key=f"{key}_clear")

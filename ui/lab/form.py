@@ -15,6 +15,7 @@ from ui.address import link
 from ui.kit import parts
 from ui.kit import task as watching
 from ui.lab import charts as charts_lab
+from ui.lab.fields import FORM, MOST_RUNS
 from ui.session import banks
 from ui.session.jobs import duration
 
@@ -109,7 +110,7 @@ def _number(name: str, width: Any = "stretch") -> None:
 
 def to_preset() -> None:
     """From a callback: every field as the phase has it."""
-    for field in link.LAB_FORM[1:]:
+    for field in FORM:
         st.session_state[field.key] = field.default()
 
 
@@ -117,7 +118,7 @@ def _edited() -> dict[str, Any]:
     """Fields that are not as in the preset, as they read in the address."""
     return {
         field.key.removeprefix("lab_"): field.write(st.session_state[field.key])
-        for field in link.LAB_FORM[1:]
+        for field in FORM
         if st.session_state[field.key] != field.default() and field.key not in ("lab_beta", "lab_seeds")
     }
 
@@ -191,7 +192,7 @@ def progress() -> bool:
             icon=":material/stop_circle:",
         )
     elif job.results:
-        st.session_state["lab_runs"] = list(job.results[-1])[: link.MOST_RUNS]
+        st.session_state["lab_runs"] = list(job.results[-1])[:MOST_RUNS]
     banks.jobs().dismiss(JOB)
     return False
 
@@ -210,7 +211,7 @@ def chosen(heads: Sequence[RunHead]) -> list[LabRun]:
     with st.container(horizontal=True, vertical_alignment="bottom", key="lab_runs_row"):
         st.multiselect(
             f"Runs side by side ({len(heads)} kept)", list(by_id), format_func=lambda run: title(by_id[run]),
-            key="lab_runs", persist_state="session", max_selections=link.MOST_RUNS,
+            key="lab_runs", persist_state="session", max_selections=MOST_RUNS,
         )  # fmt: skip
         shown = st.session_state["lab_runs"]
         if not shown:

@@ -13,10 +13,10 @@ from core import LabPlan, LabRun, MemoryBank
 from core.lab import traces as measures
 from core.lab.plan import PENALTIES, PRESETS, reported
 from core.lab.runs import SeedRun, pair_name
-from ui.address import link
 from ui.kit import parts
 from ui.kit.figures import for_paper, picture
 from ui.lab import charts as charts_lab
+from ui.lab.fields import MEASURED
 
 SHOWN_LATENTS = 30
 """Latents of the comparison of categories: those that set them apart most."""
@@ -162,7 +162,7 @@ def _figure(run: LabRun, name: str) -> float:
 def latents(runs: Sequence[LabRun]) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         seeds = seed_shown(runs)
-        measure = st.segmented_control("Compared by", list(link.MEASURED), format_func=lambda m: link.MEASURED[m],
+        measure = st.segmented_control("Compared by", list(MEASURED), format_func=lambda m: MEASURED[m],
                                        key="lab_measure", persist_state="session", required=True) or "rate"  # fmt: skip
     for run, seed in zip(runs, seeds, strict=True):
         found = measures.by_category(seed.traces, seed.episodes.categories)

@@ -11,7 +11,7 @@ import streamlit as st
 from core import MemoryBank
 from core.analysis.peaks import READ
 from core.types import LatentInfo
-from ui.address import link
+from ui.address import ways
 from ui.kit import charts, components, labels, parts, tray
 from ui.kit.colours import ACTIVATION
 from ui.latents import passages
@@ -174,7 +174,7 @@ def draw(bank: MemoryBank, latent: int, choose: Callable[[int], None]) -> Latent
             st.subheader("Memories that fire it most", anchor=False)
             everything = st.session_state.get("latents_more", False)
             rows = passages.top(bank, info, len(info.top) if everything else TOP)
-            passages.draw("latent_top", [{"title": "", "rows": rows}], lambda name: link.open_memory(name, latent))
+            passages.draw("latent_top", [{"title": "", "rows": rows}], lambda name: ways.open_memory(name, latent))
             with st.container(horizontal=True, vertical_alignment="center"):
                 if not bank.engine.warm:
                     parts.small("Tinted at its peak; every token follows when the model is warm.")
@@ -186,7 +186,7 @@ def draw(bank: MemoryBank, latent: int, choose: Callable[[int], None]) -> Latent
             peak = max(context.activation for context in info.contexts)
             with st.container(height=340 if len(info.contexts) > TOP else "content", border=False):
                 passages.draw(
-                    "latent_contexts", passages.groups(info.contexts, peak), lambda name: link.open_memory(name, latent)
+                    "latent_contexts", passages.groups(info.contexts, peak), lambda name: ways.open_memory(name, latent)
                 )
         relatives(
             bank, "latent_nearest", "Points the same way", "Latents with the nearest decoder directions, by cosine.",

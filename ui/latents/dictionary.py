@@ -11,8 +11,8 @@ import pyarrow.compute
 import streamlit as st
 
 from core import MemoryBank
-from ui.address import link
 from ui.kit import components, labels, parts
+from ui.latents.fields import FIRST_SORT, SEARCH, SORTS
 from ui.session import banks
 
 SHOWN = 200
@@ -27,8 +27,6 @@ HELP = {
 }
 HEADS = {"latent": "latent", "fires": "text", "trust": "trust", "trust_here": "here", "density": "density",
          "memories": "memories", "max": "max"}  # fmt: skip
-SEARCH = ("latents_find", "latents_text", "latents_sort", "latents_up", "latents_live", "latents_trust",
-          "latents_marked")  # fmt: skip
 
 
 def sort_by(column: str) -> None:
@@ -36,7 +34,7 @@ def sort_by(column: str) -> None:
     state = st.session_state
     if state["latents_sort"] == column:
         state["latents_up"] = not state["latents_up"]
-    elif column in link.SORTS:
+    elif column in SORTS:
         state.update(latents_sort=column, latents_up=column == "latent")
 
 
@@ -46,12 +44,11 @@ def text_changed() -> None:
     if given:
         st.session_state.update(latents_sort="fires", latents_up=False)
     elif sort == "fires":
-        st.session_state["latents_sort"] = link.FIRST_SORT
+        st.session_state["latents_sort"] = FIRST_SORT
 
 
 def clear() -> None:
-    defaults = {field.key: field.default() for field in link.PAGES["latents"]}
-    st.session_state.update({key: defaults[key] for key in SEARCH})
+    st.session_state.update({field.key: field.default() for field in SEARCH})
 
 
 def form() -> None:
@@ -66,8 +63,8 @@ def form() -> None:
     text = st.session_state["latents_text"].strip()
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.selectbox(
-            "Sort by", [s for s in link.SORTS if s != "fires" or text], key="latents_sort", persist_state="session",
-            format_func=lambda s: link.SORTS[s].capitalize(), width=210,
+            "Sort by", [s for s in SORTS if s != "fires" or text], key="latents_sort", persist_state="session",
+            format_func=lambda s: SORTS[s].capitalize(), width=210,
         )  # fmt: skip
         with st.popover("Filter", icon=":material/filter_list:"):
             st.toggle("Only those that fire in this bank", key="latents_live", persist_state="session")
@@ -86,7 +83,7 @@ def asked() -> dict[str, Any]:
     return {
         "search": state["latents_find"].strip(),
         "text": text,
-        "sort": link.FIRST_SORT if sort == "fires" and not text else sort,
+        "sort": FIRST_SORT if sort == "fires" and not text else sort,
         "descending": not state["latents_up"],
         "live": bool(state["latents_live"]),
         "min_trust": float(state["latents_trust"]),

@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 from core import Health, Memory
-from ui.address import link
+from ui.address import ways
 from ui.kit import parts
 from ui.kit.labels import HARDLY_BETTER
 
@@ -155,7 +155,7 @@ def blind_spots(worst: list[tuple[Memory, float]]) -> None:
     def chosen() -> None:
         picked = st.session_state["blind_spots"].selection.rows
         if picked:
-            link.open_memory(worst[picked[0]][0].id)
+            ways.open_memory(worst[picked[0]][0].id)
 
     st.dataframe(
         [{"left out": fvu, "memory": memory.id, "text": parts.short(memory.text, 160)} for memory, fvu in worst],

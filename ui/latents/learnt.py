@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from core import WEIGHTINGS, MemoryBank
-from ui.address import link
+from ui.address import ways
 from ui.kit import labels, parts
 from ui.library import imports
 from ui.query import marks
@@ -62,7 +62,7 @@ def table(title: str, rows: list[dict[str, Any]], names: labels.Names) -> None:
     def chosen() -> None:
         picked = st.session_state[key].selection.rows
         if picked:
-            link.open_latent(rows[picked[0]]["latent"])
+            ways.open_latent(rows[picked[0]]["latent"])
 
     st.dataframe(
         [row | labels.cells(row["latent"], names) for row in rows], hide_index=True, key=key, on_select=chosen,

@@ -9,7 +9,7 @@ import streamlit as st
 
 from core import MemoryBank
 from core.types import Pair, PairLatent
-from ui.address import link
+from ui.address import ways
 from ui.kit import components, labels, parts
 from ui.kit import shares as why
 from ui.kit.tokens import TokenValues
@@ -117,7 +117,7 @@ def draw(bank: MemoryBank, latent: int | None, choose: Callable[[int], None]) ->
     shown = len(pair.shared) if everything else SHOWN
     names = banks.labels(bank, (one.latent for one in pair.shared[:shown]))
     components.draw(
-        "why", "pair_why", data(pair, latent, shown, names), latent=choose, open=link.open_latent
+        "why", "pair_why", data(pair, latent, shown, names), latent=choose, open=ways.open_latent
     )  # fmt: skip
     if len(pair.shared) > SHOWN:
         st.toggle(f"Show all {len(pair.shared)} shared latents", key="pair_all")

@@ -9,7 +9,7 @@ from typing import Any
 import streamlit as st
 
 from core import Engine, HeldCodes, MemoryBank, Progress, presets, registry
-from ui.address import link
+from ui.address import ways
 from ui.kit import parts
 from ui.library import engine_form
 from ui.session import banks
@@ -82,7 +82,7 @@ def actions(bank: MemoryBank, name: str, held: list[HeldCodes]) -> None:
         st.caption(parts.plain(sentence))
     with st.container(horizontal=True, vertical_alignment="center"):
         if now is not None and name != bank.engine.name:
-            st.button("Look through it", icon=":material/visibility:", on_click=link.use_engine, args=(name,),
+            st.button("Look through it", icon=":material/visibility:", on_click=ways.use_engine, args=(name,),
                       key="engine_look")  # fmt: skip
         if spec is not None and (now is None or now.pending):
             _encode(bank, name, missing, busy)
@@ -111,7 +111,7 @@ def start(bank: MemoryBank, name: str) -> None:
     with parts.kept_problem():
         banks.jobs().start(str(bank.path), f"Encoding {bank.name} with {name}", encoding(bank, name))
         if name in banks.ready():
-            link.use_engine(name)
+            ways.use_engine(name)
 
 
 def encoding(bank: MemoryBank, name: str) -> Generator[Progress, None, int]:

@@ -9,15 +9,15 @@ from typing import Any, Literal, cast
 import streamlit as st
 
 from core import Codes, Memory, MemoryBank
-from ui.address import link
 from ui.kit import cards as hits
 from ui.kit import parts
 from ui.kit.colours import MODE_COLOURS
 from ui.kit.tokens import BINS, spectrum
+from ui.memory.fields import NEIGHBOURS
 from ui.session import banks
 
 Near = Literal["dense", "sparse", "dialogue"]
-NEIGHBOURS, AROUND = 8, 4
+NEAREST, AROUND = 8, 4
 POORLY_READ, AND_WORSE_THAN_THE_BANK = 0.5, 1.25
 """A memory is flagged when the dictionary leaves out more than this, and this much more than usual."""
 
@@ -72,7 +72,7 @@ def facts(memory: Memory, codes: Codes, share_left_out: float) -> None:
 def neighbours(bank: MemoryBank, memory: Memory, choose: Callable[[str], None]) -> None:
     """The nearest memories in one representation, or what was said around it; each leads to that memory."""
     near = cast(Near, st.segmented_control(
-        "Neighbours", list(link.NEIGHBOURS), format_func=lambda n: link.NEIGHBOURS[n].capitalize(), key="memory_near",
+        "Neighbours", list(NEIGHBOURS), format_func=lambda n: NEIGHBOURS[n].capitalize(), key="memory_near",
         label_visibility="collapsed", persist_state="session", required=True, wrap=True,
     ))  # fmt: skip
     if near == "dialogue":
@@ -90,9 +90,9 @@ def neighbours(bank: MemoryBank, memory: Memory, choose: Callable[[str], None]) 
             "" if memory.conversation else "This memory stands alone: it is part of no dialogue.",
         )
     else:
-        found = banks.similar(bank, memory.id, NEIGHBOURS)
-        others = [i for i in found.top(near, NEIGHBOURS + 1) if found.ids[i] != memory.id][:NEIGHBOURS]
+        found = banks.similar(bank, memory.id, NEAREST)
+        others = [i for i in found.top(near, NEAREST + 1) if found.ids[i] != memory.id][:NEAREST]
         memories = banks.memories(bank, tuple(found.ids[i] for i in others))
         rows = hits.neighbour_rows(found, near, others, memories, banks.codes(bank, tuple(memories)))
         colour, note = MODE_COLOURS[near], "" if rows else f"No other memory is near this one ({near})."
-    hits.draw_list("memory_neighbours", link.NEIGHBOURS[near], rows, memory.id, colour, note, choose)
+    hits.draw_list("memory_neighbours", NEIGHBOURS[near], rows, memory.id, colour, note, choose)

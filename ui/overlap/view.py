@@ -14,11 +14,12 @@ from core import MEASURES, CoreError, MemoryBank, Overlap, OverlapPair
 from core.analysis.overlap import Tiles, branches
 from core.bank.overlap import pairs_of
 from core.types import Interference, OverlapLatent
-from ui.address import link
+from ui.address import link, ways
 from ui.kit import components, labels, parts
 from ui.kit import shares as why
 from ui.kit.figures import for_paper, picture
 from ui.overlap import charts as charts_overlap
+from ui.overlap.fields import THRESHOLDS
 from ui.session import banks
 
 MOST_ROWS = 300
@@ -93,7 +94,7 @@ def into_groups(by: str, *names: str) -> str:
 
 def into_tiles(found: Overlap, *tiles: int) -> str:
     """The step into tiles, whose rows depend on measure and threshold: ``tiles.jaccard.0:3,17``."""
-    percent = next(name for name, q in link.THRESHOLDS.items() if q == found.quantile)
+    percent = next(name for name, q in THRESHOLDS.items() if q == found.quantile)
     return f"tiles.{found.measure}.{percent}:{','.join(str(tile) for tile in dict.fromkeys(tiles))}"
 
 
@@ -110,7 +111,7 @@ def controls(bank: MemoryBank) -> str:
                                persist_state="session", format_func=lambda name: UNITS[name],
                                help="\n".join(f"- {UNITS[name]}: {text}" for name, text in HELP.items()))  # fmt: skip
         st.select_slider(
-            "Threshold", list(link.THRESHOLDS), key="overlap_threshold", persist_state="session", width=210,
+            "Threshold", list(THRESHOLDS), key="overlap_threshold", persist_state="session", width=210,
             format_func=lambda q: "0: all count" if q == "0" else f"top {100 - int(q)} %",
             help="Activations at or below this quantile of the rows' positive values do not count.",
         )  # fmt: skip
@@ -130,7 +131,7 @@ def view(bank: MemoryBank) -> View:
 
 def _view(bank: MemoryBank, by: str, measure: str, percent: str, memories: tuple[str, ...] | None) -> View:
     conversation = st.session_state.get("conversation") or None
-    found = banks.overlap(bank, by, measure, link.THRESHOLDS[percent], conversation, memories)
+    found = banks.overlap(bank, by, measure, THRESHOLDS[percent], conversation, memories)
     return View(found, found.tiles(TILES) if len(found) > MOST_ROWS else None)
 
 
@@ -266,7 +267,7 @@ def pair(bank: MemoryBank, found: Overlap, a: str, b: str, latent: int | None, c
         for name in (a, b):
             with st.container(horizontal=True, vertical_alignment="center"):
                 st.text(parts.short(texts[name].text, 260))
-        st.button("Open the microscope", icon=":material/biotech:", on_click=link.open_pair,
+        st.button("Open the microscope", icon=":material/biotech:", on_click=ways.open_pair,
                   args=(texts[a].text, texts[b].text))  # fmt: skip
     else:
         sizes = {name: len(found.members[int(found.row(name) or 0)]) for name in (a, b)}
@@ -280,7 +281,7 @@ def latents(bank: MemoryBank, two: OverlapPair, latent: int | None, choose: Call
     shown = two.shared[: len(two.shared) if everything else SHOWN]
     st.subheader(f"Shared: {len(two.shared):,} latents", anchor=False)
     names = banks.labels(bank, (x.latent for x in (*shown, *two.only_a[:CHIPS], *two.only_b[:CHIPS])))
-    components.draw("why", "overlap_shared", table(shown, two, latent, names), latent=choose, open=link.open_latent)
+    components.draw("why", "overlap_shared", table(shown, two, latent, names), latent=choose, open=ways.open_latent)
     if len(two.shared) > SHOWN:
         st.toggle("Show all shared latents", key="overlap_all")
     for key, name, only in (("overlap_only_a", two.a, two.only_a), ("overlap_only_b", two.b, two.only_b)):
@@ -397,7 +398,7 @@ def clashes(bank: MemoryBank, conversation: str | None) -> list[Interference]:
                     parts.small(name)
             with act:
                 parts.small(f"sparse {parts.number(one.sparse)} · dense {parts.number(one.dense)}")
-                st.button("Microscope", icon=":material/biotech:", key=f"overlap_open_{i}", on_click=link.open_pair,
+                st.button("Microscope", icon=":material/biotech:", key=f"overlap_open_{i}", on_click=ways.open_pair,
                           args=(texts[one.a].text, texts[one.b].text))  # fmt: skip
     return found
 

@@ -8,8 +8,10 @@ import numpy as np
 import streamlit as st
 
 from core import CRITERIA, FUSIONS, WEIGHTINGS, Hits, MemoryBank, Query
-from ui.address import link
+from ui.address import link, ways
 from ui.kit import components, parts, tray
+from ui.query import fields
+from ui.query.fields import DEFAULTS, MOST_CONTEXT, MOST_HITS, SCORING
 from ui.session import banks
 
 CHIPS = 10
@@ -55,7 +57,7 @@ def query_form(bank: MemoryBank) -> Query:
     with row:
         conversation = parts.conversation_select(bank, width=190)
         k = st.number_input(
-            "k", 1, link.MOST_HITS, key="recall_k", persist_state="session", help="Memories per column.", width=110
+            "k", 1, MOST_HITS, key="recall_k", persist_state="session", help="Memories per column.", width=110
         )
         criterion = st.selectbox(
             "Recalled is", list(CRITERIA), format_func=lambda c: CRITERIA[c].label, key="criterion",
@@ -89,7 +91,7 @@ def scoring(bank: MemoryBank) -> Query:
     weightings = [w for w in WEIGHTINGS if w != "yours" or w in bank.index().learnt]
     if st.session_state.get("weighting") not in weightings:
         link.note("This bank has learnt no weights of its own; those that came with the dictionary are used.")
-        st.session_state["weighting"] = link.DEFAULTS.weighting
+        st.session_state["weighting"] = DEFAULTS.weighting
     weighting = st.selectbox(
         "Sparse score",
         weightings,
@@ -99,7 +101,7 @@ def scoring(bank: MemoryBank) -> Query:
     )
     st.caption(WEIGHTING_HELP.get(weighting, ""))
     context = st.slider(
-        "Share of the neighbouring turns", 0.0, link.MOST_CONTEXT, step=0.05, key="context",
+        "Share of the neighbouring turns", 0.0, MOST_CONTEXT, step=0.05, key="context",
         persist_state="session", help="Part of the sparse scores of the memories said just before and after, in "
         "the same session, is added to a memory's own. Long memories take less of it.",
     )  # fmt: skip
@@ -136,6 +138,15 @@ def threshold_input(criterion: str) -> float | None:
     )  # fmt: skip
 
 
+def ask(text: str, conversation: str, memory: str, settings: Query) -> None:
+    """From a callback: ask something on Recall, and look at one memory of the answer."""
+    scored = {field.key: getattr(settings, field.key) for field in SCORING}
+    st.session_state.update(
+        recall_text=text, conversation=conversation, memory=memory, latent=None, masked=[], **scored
+    )
+    ways.to("recall")
+
+
 def fired(bank: MemoryBank, hits: Hits, latent: int | None, choose: Callable[[int], None]) -> None:
     """The query's strongest latents, each with the token it peaked at, and the time it all took."""
     codes, text = hits.query_codes, hits.query.text
@@ -164,7 +175,7 @@ def python(bank: MemoryBank, query: Query, memory: str | None) -> str:
              "fusion": query.fusion, "balance": query.balance, "context": query.context, "criterion": query.criterion,
              "threshold": query.threshold, "terms": query.terms, "muted": query.muted, "masked": query.masked,
              "lexical": query.lexical}  # fmt: skip
-    default = link.usual()
+    default = fields.usual()
     said = ", ".join(
         f"{name}={value!r}" for name, value in given.items() if name == "text" or value != getattr(default, name)
     )

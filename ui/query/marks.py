@@ -7,8 +7,9 @@ from typing import Any
 import streamlit as st
 
 from core import MemoryBank, Question
-from ui.address import link
+from ui.address import ways
 from ui.kit import parts
+from ui.query.fields import MOST_LIKED
 from ui.session import banks
 
 SIDES = ((True, "Right", ":material/check:"), (False, "Wrong", ":material/close:"))
@@ -29,8 +30,8 @@ def to_compose(bank: MemoryBank, text: str) -> None:
     found = banks.marks(bank, text)
     liked = [memory for memory, right in found.items() if right]
     disliked = [memory for memory, right in found.items() if not right]
-    st.session_state.update(compose_text=text, liked=liked[: link.MOST_LIKED], disliked=disliked[: link.MOST_LIKED])
-    link.go("compose")
+    st.session_state.update(compose_text=text, liked=liked[:MOST_LIKED], disliked=disliked[:MOST_LIKED])
+    ways.to("compose")
 
 
 def buttons(bank: MemoryBank, text: str, memory: str) -> None:

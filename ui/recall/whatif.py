@@ -10,8 +10,8 @@ from typing import Any
 import streamlit as st
 
 from core import Explanation, Hits, MemoryBank, Query
-from ui.address import link
 from ui.kit import labels, parts, tray
+from ui.kit.fields import HEAVIEST
 from ui.session import banks
 
 
@@ -44,14 +44,14 @@ def flips(bank: MemoryBank, query: Query, explanation: Explanation) -> None:
             return
         names = banks.labels(bank, [flip.term.latent for flip in found])
         for flip in found:
-            weight = max(-link.HEAVIEST, min(link.HEAVIEST, flip.term.weight))
+            weight = max(-HEAVIEST, min(HEAVIEST, flip.term.weight))
             sign = "+" if weight > 0 else "−"
             said = labels.marked(names.get(flip.term.latent)) or f"latent {flip.term.latent}"
             st.button(
                 f"{sign}{parts.number(abs(flip.term.weight))} {parts.plain(said)} → rank {flip.rank:,}",
                 on_click=tray.add,
                 args=(flip.term.latent, round(weight, 3)),
-                disabled=abs(flip.term.weight) > link.HEAVIEST,
+                disabled=abs(flip.term.weight) > HEAVIEST,
                 key=f"flip_{flip.term.latent}",
             )
 

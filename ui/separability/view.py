@@ -11,7 +11,7 @@ import streamlit as st
 from core import SIMILARITIES, Case, MemoryBank, Mode, Separation
 from core.analysis.separability import Difference, ModeSeparation
 from core.types import CaseLatent
-from ui.address import link
+from ui.address import link, ways
 from ui.kit import components, labels, parts
 from ui.kit import shares as why
 from ui.kit.figures import for_paper, picture
@@ -154,7 +154,7 @@ def case(bank: MemoryBank, found: Separation, easy: bool, chosen: Case, choose: 
         parts.small(standing(found, easy, chosen))
         if chosen.context_id and banks.memories(bank, (chosen.context_id,)):
             st.button(
-                "Open the context", icon=":material/notes:", on_click=link.open_memory, args=(chosen.context_id, latent)
+                "Open the context", icon=":material/notes:", on_click=ways.open_memory, args=(chosen.context_id, latent)
             )
     latents = banks.case_latents(bank, chosen, found.similarity, easy)
     other = chosen.elsewhere if easy else chosen.unrelated
@@ -186,7 +186,7 @@ def side(
     shown = found if everything else found[:SHOWN]
     names = banks.labels(bank, (one.latent for one in shown))
     drawn = data(context, question, found, shown, unrelated, latent, names)
-    components.draw("why", key, drawn, latent=choose, open=link.open_latent)
+    components.draw("why", key, drawn, latent=choose, open=ways.open_latent)
     total = sum(abs(one.helped) for one in found)
     if not found:
         st.write("No latent did.")

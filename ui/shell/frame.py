@@ -18,7 +18,7 @@ from core import MemoryBank, Query
 from ui.address import link
 from ui.kit import parts
 from ui.session import banks
-from ui.shell import sidebar
+from ui.shell import addresses, sidebar
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -83,7 +83,7 @@ def open_app() -> StreamlitPage:
     st.logo(str(ROOT / "assets" / ("logo-dark.svg" if dark else "logo.svg")), size="large", link=None)
     parts.style()
     with parts.problems():
-        link.adopt(stem)
+        link.adopt(stem, addresses.of(stem))
     groups: dict[str, list[tuple[StreamlitPage, str]]] = {}
     by_stem = {p.url_path: p for p in listed}
     for entry in entries():
@@ -100,7 +100,7 @@ def drawing(page: StreamlitPage) -> Iterator[None]:
     st.session_state["_framed"] = True
     try:
         yield
-        link.publish(page.url_path or entries()[0].stem)
+        link.publish(addresses.of(page.url_path or entries()[0].stem))
     finally:
         st.session_state["_framed"] = False
 
@@ -141,6 +141,6 @@ def body(stem: str) -> Iterator[Body]:
     for sentence in link.notes():
         notices.warning(parts.plain(sentence), icon=":material/link_off:")
     with actions:
-        parts.actions(link.address(stem), page)
+        parts.actions(link.address(stem, addresses.of(stem), addresses.PAGES), page)
     with parts.problems():
         parts.foot(banks.provenance(page.bank, page.query))

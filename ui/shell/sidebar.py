@@ -7,10 +7,10 @@ import html
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
-from core import DEMO_QUERY
 from core.encoding.engines import EMBEDDING
 from core.errors import CoreError, EngineMissing
-from ui.address import link
+from ui.address import link, ways
+from ui.address.fields import Scope
 from ui.kit import parts
 from ui.kit.colours import STATE_COLOURS
 from ui.session import banks
@@ -32,12 +32,13 @@ def draw(groups: dict[str, list[tuple[StreamlitPage, str]]]) -> None:
     names = list(banks.known())
     if st.session_state["bank"] not in names:
         link.note(f"There is no bank called “{st.session_state['bank']}” any more; this is the demo.")
-        st.session_state["bank"] = banks.DEMO
+        ways.use_bank(banks.DEMO)
     st.selectbox(
         "Bank",
         names,
         key="bank",
-        on_change=bank_changed,
+        on_change=link.forget,
+        args=(Scope.BANK,),
         persist_state="session",
         help="Open or make others in the Library.",
     )
@@ -63,7 +64,7 @@ def engine() -> None:
         offered = {}
     if state["engine"] not in offered:
         said = state["engine"][:80]
-        link.use_engine(banks.DEFAULT_ENGINE)
+        ways.use_engine(banks.DEFAULT_ENGINE)
         offered = banks.engines(banks.current())
         link.note(f"The engine “{said}” is not here, nor has this bank codes of it. Known: {', '.join(offered)}.")
     st.selectbox(
@@ -81,19 +82,7 @@ def engine() -> None:
 
 
 def engine_changed() -> None:
-    link.use_engine(st.session_state["engine"])
-
-
-def bank_changed() -> None:
-    """What was chosen in one bank does not exist in the next."""
-    state = st.session_state
-    state.update(dict.fromkeys(link.OF_ONE_RUN, ""), _left={})
-    state.update(memory=None, latent=None, token=None, conversation="", timeline_of="", timeline_latents=[])
-    state.update(atlas_shape=None, atlas_field="", atlas_value="", atlas_against="")
-    state.update(sep_source="", sep_case=None, overlap_zoom=None, overlap_a=None, overlap_b=None)
-    state.update(versus="", versus_pair="", liked=[], disliked=[], compose_past=[])
-    if state.get("recall_text", "") in ("", DEMO_QUERY):
-        state["recall_text"] = link.first_question()
+    ways.use_engine(st.session_state["engine"])
 
 
 def _busy() -> bool:

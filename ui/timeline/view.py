@@ -12,9 +12,10 @@ import streamlit as st
 from core import MemoryBank, Timeline
 from ui.address import link
 from ui.atlas.charts import Frame
-from ui.kit import labels, parts, pictures
+from ui.kit import choice, labels, parts, pictures
 from ui.session import banks
 from ui.timeline import charts as charts_timeline
+from ui.timeline.fields import CHOICES
 
 COLUMNS = 400
 """More turns than this are drawn a few to a column."""
@@ -51,10 +52,7 @@ def _line(
 
 
 def _known(bank: MemoryBank, picked: list[int]) -> list[int]:
-    n = bank.latents.n
-    for latent in (i for i in picked if i >= n):
-        link.note(f"Latent {latent} does not exist: this dictionary has {n:,} (0–{n - 1}).")
-    kept = [i for i in picked if i < n]
+    kept = choice.known_latents(bank, picked)
     if kept != picked:
         st.session_state["timeline_latents"] = kept
     return kept
@@ -74,7 +72,7 @@ def form(bank: MemoryBank) -> str:
             persist_state="session", width=220,
         )  # fmt: skip
         by = st.segmented_control(
-            "Latents", list(link.TIMELINES), format_func=lambda b: link.TIMELINES[b], key="timeline_by",
+            "Latents", list(CHOICES), format_func=lambda b: CHOICES[b], key="timeline_by",
             persist_state="session", required=True, width="content",
             help="Recurring: those that most often fire again within a few turns, against chance.",
         )  # fmt: skip
