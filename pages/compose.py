@@ -8,7 +8,7 @@ from core import Query
 from ui.compose import adding, composer, mixer, mixture, saved
 from ui.kit import parts
 from ui.query import marks
-from ui.session import banks
+from ui.session import answers
 from ui.shell import frame
 
 
@@ -23,14 +23,14 @@ def show(page: frame.Body, query: Query) -> None:
     if query.text and not bank.knows_query(query.text):
         parts.waiting_for_model("these words are answered")
         return
-    found = banks.search(bank, query)
+    found = answers.search(bank, query)
     best = tuple(found.ids[i] for i in found.top("sparse"))
-    names = banks.labels(bank, [term.latent for term in query.terms])
+    names = answers.labels(bank, [term.latent for term in query.terms])
     if best:
-        shares, memories = bank.contributions(query, best), banks.memories(bank, best)
+        shares, memories = bank.contributions(query, best), answers.memories(bank, best)
         mixture.draw(bank, found, shares, memories)
         page.export("hits", lambda: mixture.export_rows(found, shares, memories, names))
-        if banks.marks(bank, query.text):
+        if answers.marks(bank, query.text):
             page.export("marks", lambda: marks.export_rows(bank))
     else:
         mixture.nothing(query)

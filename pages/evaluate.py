@@ -9,7 +9,7 @@ from ui.evaluate import misses, proofs, results
 from ui.evaluate import runs as evaluation
 from ui.evaluate.fields import RUN_VIEWS, VIEWS
 from ui.kit import choice, parts
-from ui.session import banks
+from ui.session import answers
 from ui.shell import frame
 
 
@@ -33,7 +33,7 @@ def draw(page: frame.Body) -> None:
         return
     run = evaluation.head(bank, runs)
     page.query = run.settings
-    cases = banks.run_cases(bank, run.id)
+    cases = answers.run_cases(bank, run.id)
     results.table(run)
     results.curves(cases, run)
     results.gains(run)
@@ -60,7 +60,7 @@ def draw(page: frame.Body) -> None:
         found = proofs.audit(bank, run, latent)
         if found is not None:
             everything = range(len(found.latents))
-            names = banks.labels(bank, found.latents)
+            names = answers.labels(bank, found.latents)
             page.export("latents", lambda: proofs.audit_rows(found, everything, names))
 
 

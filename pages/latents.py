@@ -8,7 +8,7 @@ from ui.kit import choice, parts, tray
 from ui.latents import card as latent_card
 from ui.latents import dictionary, health, label_files, learnt, microscope
 from ui.latents.fields import VIEWS
-from ui.session import banks
+from ui.session import answers
 from ui.shell import frame
 
 
@@ -52,7 +52,7 @@ def show_weights(page: frame.Body) -> None:
 def show_health(page: frame.Body) -> None:
     """How well the dictionary fits this bank, and how far its labels may be believed."""
     bank = page.bank
-    found, here = banks.health(bank), banks.trust_figures(bank)
+    found, here = answers.health(bank), answers.trust_figures(bank)
     left, right = st.columns(2, gap="large")
     with left:
         st.subheader("The dictionary on this bank", anchor=False)
@@ -61,7 +61,7 @@ def show_health(page: frame.Body) -> None:
         st.subheader("Trust in its labels", anchor=False)
         health.trust_card(found, here)
         label_files.trust(bank)
-    health.blind_spots(banks.blind_spots(bank))
+    health.blind_spots(answers.blind_spots(bank))
     page.export("health", lambda: health.rows(found) + health.trust_rows(found.training or {}, here))
     page.python = (
         f"from core import MemoryBank\n\nbank = MemoryBank.open({str(bank.path)!r}, {bank.engine.name!r})\n"

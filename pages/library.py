@@ -11,7 +11,7 @@ from ui.address import ways
 from ui.kit import export, parts
 from ui.latents import health
 from ui.library import engines, imports
-from ui.session import banks
+from ui.session import answers, banks, jobs
 from ui.shell import frame
 
 
@@ -38,11 +38,11 @@ def attempt(what: str) -> None:
 
 def contents(bank: MemoryBank) -> None:
     """What is in the bank, and what can be done with all of it at once."""
-    sizes = banks.counts(bank)
+    sizes = answers.counts(bank)
     with st.container(horizontal=True, gap="large"):
         for name in ("memories", "conversations", "questions", "sources"):
             st.metric(name.capitalize(), f"{sizes[name]:,}", width="content")
-    job = banks.job(bank)
+    job = jobs.of(bank)
     busy = job is not None and job.running
     if not sizes["memories"] and not busy:
         st.write("This bank is empty. Import memories below, or look around in the demo first.")
@@ -58,7 +58,7 @@ def whole(bank: MemoryBank, what: str, kind: str) -> bytes:
 
 def exports(bank: MemoryBank) -> None:
     """The whole bank as files."""
-    sizes = banks.counts(bank)
+    sizes = answers.counts(bank)
     st.caption("Memories: id, text, role, conversation, session, position, created, category, source, meta.")
     with st.container(horizontal=True):
         for kind, name in export.WHOLE.items():
@@ -96,7 +96,7 @@ def draw(page: frame.Body) -> None:
         imports.form(bank)
     with right:
         st.subheader("Engine health", anchor=False)
-        health.card(banks.health(bank))
+        health.card(answers.health(bank))
     engines.section(bank)
     st.subheader("Export", anchor=False)
     exports(bank)

@@ -11,7 +11,7 @@ from ui.address import link, ways
 from ui.kit import choice, labels, parts
 from ui.kit.tokens import TokenValues
 from ui.memory import about, strip
-from ui.session import banks
+from ui.session import answers
 from ui.shell import frame
 
 FOUND = 50
@@ -40,7 +40,7 @@ def find(bank: MemoryBank) -> Memory | None:
         conversation = parts.conversation_select(bank)
     found = bank.find(text, conversation, FOUND)
     wanted = st.session_state.get("memory")
-    current = banks.memories(bank, (wanted,)).get(wanted) if wanted else None
+    current = answers.memories(bank, (wanted,)).get(wanted) if wanted else None
     if wanted and current is None:
         link.note(f"{bank.name} has no memory “{wanted[:80]}”; this is the first one found.")
     if current is None and not found:
@@ -61,7 +61,7 @@ def find(bank: MemoryBank) -> Memory | None:
 
 def tokens_of(bank: MemoryBank, memory: Memory, codes: Codes) -> TokenValues:
     """Every activation when the model is warm, else the stored peaks."""
-    trace = banks.trace(bank, memory.text)
+    trace = answers.trace(bank, memory.text)
     return TokenValues.of_codes(memory.text, codes) if trace is None else TokenValues.of_trace(trace)
 
 
@@ -81,7 +81,7 @@ def draw(page: frame.Body) -> None:
     memory = find(bank)
     if memory is None:
         return
-    codes = banks.codes(bank, (memory.id,)).get(memory.id)
+    codes = answers.codes(bank, (memory.id,)).get(memory.id)
     if codes is None:
         st.text(memory.text)
         parts.to_library("This memory has no latents of this engine yet. Encode what is pending in the Library.")
@@ -89,7 +89,7 @@ def draw(page: frame.Body) -> None:
     tokens = tokens_of(bank, memory, codes)
     latent, token = chosen(bank, tokens)
     strip.draw(bank, tokens, latent, token, choose_token)
-    tinted = "total activation" if latent is None else labels.said(latent, banks.labels(bank, [latent]))
+    tinted = "total activation" if latent is None else labels.said(latent, answers.labels(bank, [latent]))
     known = "" if tokens.complete else " Only the peak of each latent is known until the model is warm."
     with st.container(horizontal=True, vertical_alignment="center"):
         parts.small(f"Tinted by {tinted}. Point at a token to see its latents, click to choose it.{known}")

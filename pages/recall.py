@@ -13,7 +13,7 @@ from ui.kit.tokens import TokenValues
 from ui.query import form as asking
 from ui.query import marks
 from ui.recall import whatif
-from ui.session import banks
+from ui.session import answers
 from ui.shell import frame
 
 ALL = 10_000
@@ -36,7 +36,7 @@ def ask(text: str) -> None:
 
 def known_memory(bank: MemoryBank, memory: str | None) -> str | None:
     """The memory of the link, where it exists."""
-    if memory is None or banks.memories(bank, (memory,)):
+    if memory is None or answers.memories(bank, (memory,)):
         return memory
     link.note(f"{bank.name} has no memory “{memory[:80]}”; the best hit is explained instead.")
     st.session_state["memory"] = None
@@ -45,9 +45,9 @@ def known_memory(bank: MemoryBank, memory: str | None) -> str | None:
 
 def explained(bank: MemoryBank, query: Query, found: Hits, memory: str, latent: int | None) -> Explanation:
     """The chosen hit: its standing, both texts with tinted tokens, its latents."""
-    explanation = banks.explain(bank, query, memory)
-    traces = [banks.trace(bank, text) if text else None for text in (query.text, explanation.memory.text)]
-    stored = [(query.text, found.query_codes), (explanation.memory.text, banks.codes(bank, (memory,))[memory])]
+    explanation = answers.explain(bank, query, memory)
+    traces = [answers.trace(bank, text) if text else None for text in (query.text, explanation.memory.text)]
+    stored = [(query.text, found.query_codes), (explanation.memory.text, answers.codes(bank, (memory,))[memory])]
     sides = [
         TokenValues.of_codes(text, codes) if trace is None else TokenValues.of_trace(trace)
         for trace, (text, codes) in zip(traces, stored, strict=True)
@@ -62,7 +62,7 @@ def explained(bank: MemoryBank, query: Query, found: Hits, memory: str, latent: 
     whatif.flips(bank, query, explanation)
     everything = st.session_state.get("why_all", False)
     shown = ALL if everything else why.SHOWN
-    names = banks.labels(bank, why.listed(explanation, latent, shown))
+    names = answers.labels(bank, why.listed(explanation, latent, shown))
     if latent is not None and latent not in {share.latent for share in explanation.shares}:
         st.caption(f"Latent {latent} does not fire in both texts, so it adds nothing here.")
     why.draw(why.data(explanation, sides[0], sides[1], latent, shown, names), choice.choose_latent, ways.open_latent)
@@ -96,7 +96,7 @@ def draw(page: frame.Body) -> None:
         parts.waiting_for_model("this query is answered")
         return
     memory = known_memory(bank, st.session_state.get("memory"))
-    found = banks.search(bank, query, (memory,) if memory else ())
+    found = answers.search(bank, query, (memory,) if memory else ())
     latent = choice.known_latent(bank)
     asking.fired(bank, found, latent, choice.choose_latent)
     best = next((found.ids[i] for mode in ("combined", "dense", "sparse") for i in found.top(mode)), None)
@@ -106,15 +106,15 @@ def draw(page: frame.Body) -> None:
     if nothing := hits.nothing(found):
         st.info(nothing, icon=":material/search_off:")
     memory = memory if memory in found.ids else best
-    memories = banks.memories(bank, found.ids)
-    marked = banks.marks(bank, query.text)
-    hits.draw(found, memories, banks.codes(bank, found.ids), memory, choose_memory, marked)
+    memories = answers.memories(bank, found.ids)
+    marked = answers.marks(bank, query.text)
+    hits.draw(found, memories, answers.codes(bank, found.ids), memory, choose_memory, marked)
     page.export("hits", lambda: hits.export_rows(found, memories))
     if rows := whatif.disagreement(bank, query, found):
         page.export("disagreement", lambda: rows)
     explanation = explained(bank, query, found, memory, latent)
     page.export(
-        "explanation", lambda: why.export_rows(explanation, banks.labels(bank, why.listed(explanation, None, ALL)))
+        "explanation", lambda: why.export_rows(explanation, answers.labels(bank, why.listed(explanation, None, ALL)))
     )
     if marked:
         page.export("marks", lambda: marks.export_rows(bank))

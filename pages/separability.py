@@ -7,7 +7,7 @@ import streamlit as st
 from ui.kit import choice, parts
 from ui.separability import cases
 from ui.separability import view as separability
-from ui.session import banks
+from ui.session import answers
 from ui.shell import frame
 
 
@@ -18,7 +18,7 @@ def draw(page: frame.Body) -> None:
     source, similarity, easy, kind = cases.controls(bank)
     if not cases.ready(bank, source):
         return
-    found = banks.separation(bank, source, similarity)
+    found = answers.separation(bank, source, similarity)
     if easy and not found.cases_easy:
         st.write("None of these cases has a question about another dialogue: compare within the same one.")
         return

@@ -11,7 +11,7 @@ from ui.address import ways
 from ui.atlas import panel as atlas_panel
 from ui.kit import contrast as contrasts
 from ui.kit import labels, parts, tray
-from ui.session import banks
+from ui.session import answers
 from ui.shell import frame
 from ui.timeline import view as timeline
 
@@ -46,7 +46,7 @@ def read_turn(found: Timeline) -> None:
 def latents(bank: MemoryBank, found: Timeline, latent: int | None) -> None:
     """One row a latent; a click chooses it."""
     key = f"timeline_table_{found.conversation}_{hash(found.latents.tobytes()) & 0xFFFFFF}"
-    names = banks.labels(bank, found.latents.tolist())
+    names = answers.labels(bank, found.latents.tolist())
     rows = [row | labels.cells(row["latent"], names) for row in timeline.rows(bank, found)]
     st.dataframe(
         rows, key=key, on_select=partial(choose_latent, found, key), selection_mode="single-row", hide_index=True,
@@ -65,7 +65,7 @@ def chosen(bank: MemoryBank, found: Timeline, latent: int | None, memory: str | 
         contrasts.chosen(bank, latent)
         st.write(parts.plain(timeline.told(found, latent)))
         turns = found.turns(latent)
-        texts = banks.memories(bank, tuple(found.ids[t] for t in turns))
+        texts = answers.memories(bank, tuple(found.ids[t] for t in turns))
         st.session_state["timeline_turn"] = found.ids.index(memory) if memory in texts else None
         st.selectbox(
             f"Read one of its {len(turns):,} turns", turns, key="timeline_turn", on_change=read_turn, args=(found,),
@@ -80,7 +80,7 @@ def draw(page: frame.Body) -> None:
     parts.told_problem()
     if parts.nothing_to_recall(bank):
         return
-    if not banks.conversations(bank):
+    if not answers.conversations(bank):
         st.write("The memories of this bank stand alone: only a dialogue has a timeline.")
         st.button("Look at them in the Atlas", icon=":material/scatter_plot:", on_click=ways.to, args=("atlas",))
         return

@@ -17,7 +17,7 @@ from core import MemoryBank, open_demo
 from core.progress import finish
 from core.types import Memory, Reading
 from tests.fakes import FakeEncoder
-from ui.session import banks
+from ui.session import banks, models
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 HOSTILE = (
@@ -54,7 +54,7 @@ def _fresh(tmp_path: Path, demo_file: Path) -> Iterator[None]:
 @pytest.fixture
 def fake(encoder: FakeEncoder, monkeypatch: pytest.MonkeyPatch) -> FakeEncoder:
     """The pages use an engine without weights."""
-    monkeypatch.setattr(banks, "make_engine", lambda _: encoder)
+    monkeypatch.setattr(models, "make_engine", lambda _: encoder)
     return encoder
 
 

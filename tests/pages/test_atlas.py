@@ -15,7 +15,7 @@ from tests.pages.conftest import HOSTILE, Shown
 from ui.atlas import laying
 from ui.atlas import map as atlas
 from ui.atlas.fields import FIELDS, MOST_CORNERS
-from ui.session import banks
+from ui.session import jobs
 
 Show = Callable[..., Shown]
 Make = Callable[..., MemoryBank]
@@ -133,7 +133,7 @@ def test_a_umap_is_offered_laid_out_and_kept(show: Show, mine: MemoryBank) -> No
     assert "The sparse UMAP of these 27 memories with these settings is not laid out yet" in page.words
     page.at.button(key="atlas_lay_out").click()
     page.run()
-    job = banks.jobs().get(laying.key(mine))
+    job = jobs.get(laying.key(mine))
     if job is not None:
         job.wait(20)
     page.run()

@@ -13,7 +13,7 @@ from core.progress import finish
 from core.types import Memory, Question, Reading
 from tests.fakes import FakeEncoder
 from tests.pages.conftest import Shown
-from ui.session import banks
+from ui.session import banks, jobs, models
 
 Show = Callable[..., Shown]
 OTHER = "0the0the0the0the"
@@ -40,7 +40,7 @@ def two(monkeypatch: pytest.MonkeyPatch) -> dict[str, FakeEncoder]:
             raise EngineMissing(f"No engine is called “{name}”.")
         return known[name]
 
-    monkeypatch.setattr(banks, "make_engine", make)
+    monkeypatch.setattr(models, "make_engine", make)
     return known
 
 
@@ -144,7 +144,7 @@ def test_the_memory_of_an_engine_nobody_uses_is_given_back(
 
 
 def finished(name: str = "talk", what: str = "") -> None:
-    job = banks.jobs().get(f"{(banks.folder() / f'{name}.duckdb').resolve()}{what}")
+    job = jobs.get(f"{(banks.folder() / f'{name}.duckdb').resolve()}{what}")
     assert job is not None
     job.wait(120)
 
@@ -171,7 +171,7 @@ def test_the_library_encodes_with_another_engine_and_deletes_its_codes(
 ) -> None:
     spec = replace(presets()["minilm"], name="long", title="Lengths of words")
     monkeypatch.setattr("ui.library.engines.presets", lambda: {"minilm": presets()["minilm"], "long": spec})
-    monkeypatch.setattr("ui.session.banks.ready", lambda: ["minilm", "long"])
+    monkeypatch.setattr("ui.session.models.ready", lambda: ["minilm", "long"])
     made = MemoryBank.open(banks.folder() / "talk.duckdb", two["minilm"])
     finish(made.add(Reading([Memory("m", "a lake")], [], [])))
     page = show("library", bank="talk")

@@ -13,7 +13,7 @@ from core.types import Memory, Question, Reading
 from tests.fakes import FakeEncoder
 from tests.pages.conftest import HOSTILE, Shown
 from ui.evaluate import runs as evaluation
-from ui.session import banks
+from ui.session import banks, jobs
 
 Show = Callable[..., Shown]
 Make = Callable[..., MemoryBank]
@@ -36,7 +36,7 @@ def bank(make_named: Make) -> MemoryBank:
 
 
 def ended(name: str) -> None:
-    job = banks.jobs().get(f"{(banks.folder() / f'{name}.duckdb').resolve()} evaluate")
+    job = jobs.get(f"{(banks.folder() / f'{name}.duckdb').resolve()} evaluate")
     assert job is not None
     job.wait(30)
 

@@ -10,6 +10,7 @@ from core.lab.plan import BETAS, PHASES
 from core.progress import finish
 from core.types import Memory
 from tests.pages.conftest import HOSTILE, Shown
+from ui.session import jobs
 
 Show = Callable[..., Shown]
 SHORT = replace(PHASES[5], epochs=6, n=5, width=40, size=8)
@@ -21,9 +22,8 @@ def trained(*plans: LabPlan, bank: MemoryBank | None = None) -> list[str]:
 
 
 def waited(page: Shown) -> None:
-    from ui.session import banks
 
-    if job := banks.jobs().get("lab"):  # else it ended while the page was drawn
+    if job := jobs.get("lab"):  # else it ended while the page was drawn
         job.wait(180)
         page.run()
 

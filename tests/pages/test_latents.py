@@ -15,7 +15,7 @@ from core.encoding.catalogue import Catalogue
 from tests.fakes import N_LATENTS, FakeEncoder, latent_of
 from tests.pages.conftest import HOSTILE, Shown
 from ui.latents.fields import PAIR
-from ui.session import banks
+from ui.session import banks, jobs, models
 
 Show = Callable[..., Shown]
 Make = Callable[..., MemoryBank]
@@ -69,7 +69,7 @@ def describe(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Described]:
 
     def use(**labels: str) -> Described:
         engine = Described(labels)
-        monkeypatch.setattr(banks, "make_engine", lambda _: engine)
+        monkeypatch.setattr(models, "make_engine", lambda _: engine)
         return engine
 
     return use
@@ -348,7 +348,7 @@ def test_trust_is_measured_in_the_background(
     page = show("latents", bank="mine", latents_view="health")
     page.at.button(key="latents_measure").click()
     page.run()
-    job = banks.job(made)
+    job = jobs.of(made)
     assert job is not None
     job.wait(20)
     page.run()
@@ -365,7 +365,7 @@ def test_measuring_without_labels_is_a_sentence(show: Show, make_named: Make) ->
     page = show("latents", bank="mine", latents_view="health")
     page.at.button(key="latents_measure").click()
     page.run()
-    job = banks.job(made)
+    job = jobs.of(made)
     assert job is not None
     job.wait(20)
     page.run()

@@ -11,14 +11,14 @@ from core import MemoryBank
 from tests.fakes import FakeEncoder
 from tests.pages.conftest import Shown
 from ui.library import imports
-from ui.session import banks
+from ui.session import banks, jobs
 
 Show = Callable[..., Shown]
 Make = Callable[..., MemoryBank]
 
 
 def job_of(name: str) -> object:
-    return banks.jobs().get(str((banks.folder() / f"{name}.duckdb").resolve()))
+    return jobs.get(str((banks.folder() / f"{name}.duckdb").resolve()))
 
 
 def finished(name: str) -> None:

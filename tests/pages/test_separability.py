@@ -10,6 +10,7 @@ from core import MemoryBank
 from core.bank.separability import DEMO_CASES
 from tests.fakes import latent_of
 from tests.pages.conftest import HOSTILE, Shown
+from ui.session import jobs
 
 Show = Callable[..., Shown]
 Make = Callable[..., MemoryBank]
@@ -81,9 +82,8 @@ def test_a_file_of_ones_own_is_encoded_first(show: Show, make_named: Make, tmp_p
     assert "2 of the texts in these cases have no codes yet" in page.words
     assert not page.at.get("plotly_chart")
     page.at.button(key="sep_encode").click().run()
-    from ui.session import banks
 
-    job = banks.job(bank)
+    job = jobs.of(bank)
     assert job is not None
     job.wait(20)
     page.run()

@@ -6,12 +6,11 @@ import re
 from dataclasses import dataclass
 
 import numpy as np
-import streamlit as st
 
 from core import Contrast, MapPlan, MemoryBank, MemoryMap
 from core.types import Floats
 from ui.atlas import cluster_names
-from ui.session import banks
+from ui.session import answers
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,44 +26,26 @@ class Column:
         return np.flatnonzero(self.of == self.names.index(name)) if name in self.names else np.zeros(0, np.int64)
 
 
+@answers.remembered(16, "Finding the main axes")
 def memory_map(bank: MemoryBank, plan: MapPlan) -> MemoryMap | None:
     """A map, or None where it has to be laid out first."""
-    return _map(banks.place(bank), bank.version, plan, bank)
+    return bank.maps.get(plan)
 
 
-@st.cache_data(max_entries=16, show_spinner="Finding the main axes")
-def _map(path: str, version: int, plan: MapPlan, _bank: MemoryBank) -> MemoryMap | None:
-    return _bank.maps.get(plan)
-
-
+@answers.remembered(64)
 def axes(bank: MemoryBank, found: MemoryMap, k: int = 3) -> list[tuple[list[int], list[int]]]:
-    return _axes(banks.place(bank), bank.version, found.plan, k, bank, found)
+    return bank.maps.axes(found, k)
 
 
-@st.cache_data(max_entries=64, show_spinner=False)
-def _axes(
-    path: str, version: int, plan: MapPlan, k: int, _bank: MemoryBank, _found: MemoryMap
-) -> list[tuple[list[int], list[int]]]:
-    return _bank.maps.axes(_found, k)
-
-
+@answers.remembered(64)
 def similarity(bank: MemoryBank, codes: str, text: str) -> Floats:
-    return _similarity(banks.place(bank), bank.version, codes, text, bank)
+    return bank.maps.similarity(codes, text)  # type: ignore[arg-type]
 
 
-@st.cache_data(max_entries=64, show_spinner=False)
-def _similarity(path: str, version: int, codes: str, text: str, _bank: MemoryBank) -> Floats:
-    return _bank.maps.similarity(codes, text)  # type: ignore[arg-type]
-
-
+@answers.remembered(64)
 def column(bank: MemoryBank, field: str) -> Column:
     """Memories by category, role, session or conversation; a session of several conversations carries theirs."""
-    return _column(banks.place(bank), bank.version, field, bank)
-
-
-@st.cache_data(max_entries=64, show_spinner=False)
-def _column(path: str, version: int, field: str, _bank: MemoryBank) -> Column:
-    facts = _bank.groups.facts()
+    facts = bank.groups.facts()
     values = facts[field].to_pylist()
     if field == "session" and len(set(facts["conversation"].to_pylist()) - {""}) > 1:
         homes = facts["conversation"].to_pylist()
@@ -83,23 +64,15 @@ def _ordered(values: list[str], by_size: bool) -> Column:
     return Column(rank[inverse], tuple(str(names[i]) for i in order))
 
 
+@answers.remembered(32, "Finding clusters")
 def clusters(bank: MemoryBank, found: MemoryMap, smallest: int) -> Column:
     """The clusters of a map, each with a name: its number and what most sets it apart."""
-    return _clusters(banks.place(bank), bank.version, found.plan, smallest, bank, found)
+    of = found.clusters(smallest)
+    return Column(of, cluster_names.named(bank, of))
 
 
-@st.cache_data(max_entries=32, show_spinner="Finding clusters")
-def _clusters(path: str, version: int, plan: MapPlan, smallest: int, _bank: MemoryBank, _found: MemoryMap) -> Column:
-    of = _found.clusters(smallest)
-    return Column(of, cluster_names.named(_bank, of))
-
-
+@answers.remembered(32, "Comparing every latent")
 def contrast(bank: MemoryBank, a: np.ndarray, b: np.ndarray | None) -> Contrast:
     """Rows a against rows b, or against all others."""
-    return _contrast(banks.place(bank), bank.version, a, b, bank)
-
-
-@st.cache_data(max_entries=32, show_spinner="Comparing every latent")
-def _contrast(path: str, version: int, a: np.ndarray, b: np.ndarray | None, _bank: MemoryBank) -> Contrast:
-    ids = _bank.index().ids
-    return _bank.groups.contrast((ids[i] for i in a), None if b is None else (ids[i] for i in b))
+    ids = bank.index().ids
+    return bank.groups.contrast((ids[i] for i in a), None if b is None else (ids[i] for i in b))

@@ -15,7 +15,7 @@ from ui.atlas import cluster_names
 from ui.atlas import data as map_data
 from ui.atlas.fields import COLOURS, MAPS, METHODS, VIEWS
 from ui.kit import labels
-from ui.session import banks
+from ui.session import answers
 
 GROUPS = ("category", "role", "session", "conversation")
 SELECTION = {"atlas_shape": None, "atlas_field": "", "atlas_value": "", "atlas_against": ""}
@@ -125,7 +125,7 @@ def _latent(bank: MemoryBank) -> int | None:
     words = st.text_input(
         "Find a latent", key="atlas_find", persist_state="session", placeholder="phone, or 15", width=190
     )
-    table = banks.latent_table(bank, search=words.strip(), live=True, sort="memories", limit=100)
+    table = answers.latent_table(bank, search=words.strip(), live=True, sort="memories", limit=100)
     listed: list[int] = table["latent"].to_pylist()
     if latent is not None and latent not in listed:
         listed = [latent, *listed]
@@ -135,7 +135,7 @@ def _latent(bank: MemoryBank) -> int | None:
     if latent is None:
         latent = listed[0]
     st.session_state["atlas_latent_pick"] = latent
-    names = banks.labels(bank, listed)
+    names = answers.labels(bank, listed)
     st.selectbox(
         "Latent",
         listed,

@@ -9,7 +9,7 @@ import streamlit as st
 from core import MapPlan, MemoryBank, Progress
 from ui.kit import parts
 from ui.kit import task as watching
-from ui.session import banks
+from ui.session import jobs
 from ui.session.jobs import duration
 
 
@@ -29,7 +29,7 @@ def laying(bank: MemoryBank, plans: Sequence[MapPlan]) -> Generator[Progress, No
 
 def start(bank: MemoryBank, plans: Sequence[MapPlan]) -> None:
     with parts.kept_problem():
-        banks.jobs().start(key(bank), f"Laying out maps of {bank.name}", laying(bank, plans))
+        jobs.start(key(bank), f"Laying out maps of {bank.name}", laying(bank, plans))
 
 
 def offer(bank: MemoryBank, missing: Sequence[MapPlan]) -> None:
@@ -50,7 +50,7 @@ def offer(bank: MemoryBank, missing: Sequence[MapPlan]) -> None:
 
 def progress(bank: MemoryBank) -> bool:
     """The running task, or how it ended; whether it is running."""
-    job = banks.jobs().get(key(bank))
+    job = jobs.get(key(bank))
     if job is None:
         return False
     if job.running:
@@ -62,7 +62,7 @@ def progress(bank: MemoryBank) -> bool:
         st.error(parts.plain(job.problem), icon=":material/error:")
     elif job.state == "stopped":
         st.caption(f"Stopped after {duration(job.seconds)}. Nothing was changed.")
-    banks.jobs().dismiss(key(bank))
+    jobs.dismiss(key(bank))
     return False
 
 

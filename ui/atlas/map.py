@@ -18,7 +18,7 @@ from ui.atlas.fields import FIRST_COLOUR, MOST_CORNERS, Polygon
 from ui.atlas.form import Asked, clear
 from ui.kit import components, labels, parts, pictures
 from ui.kit.colours import ACTIVATION, MODE_COLOURS
-from ui.session import banks
+from ui.session import answers
 
 HITS = 10
 BY = {"dense": "their meaning (dense)", "sparse": "their latents (sparse)", "combined": "meaning and latents"}
@@ -134,7 +134,7 @@ def question(bank: MemoryBank, asked: Asked, codes: str) -> str:
     if asked.colour == "time":
         return f"Do memories drift with time by {BY[codes]}?"
     if asked.colour == "latent" and asked.latent is not None:
-        return f"Where does {labels.said(asked.latent, banks.labels(bank, [asked.latent]))} fire?"
+        return f"Where does {labels.said(asked.latent, answers.labels(bank, [asked.latent]))} fire?"
     if asked.text:
         return f"Which memories resemble “{parts.short(asked.text, 40)}” by {BY[codes]}?"
     return f"Which memories lie near each other by {BY[codes]}?"
@@ -145,7 +145,7 @@ def question(bank: MemoryBank, asked: Asked, codes: str) -> str:
 
 def source(bank: MemoryBank, found: MemoryMap) -> str:
     """The figure's provenance, in one line."""
-    plan, stamp = found.plan, banks.provenance(bank)
+    plan, stamp = found.plan, answers.provenance(bank)
     how = "PCA"
     if plan.method == "umap":
         how = f"UMAP, {plan.neighbours} neighbours, min_dist {plan.min_dist:g}, seed {plan.seed}"
@@ -160,7 +160,7 @@ def hits(bank: MemoryBank, asked: Asked, codes: Mode) -> list[int]:
     """Rows of what the text recalls in one mode, best first."""
     if not asked.text or not bank.knows_query(asked.text):
         return []
-    found = banks.search(bank, Query(asked.text, k=HITS))
+    found = answers.search(bank, Query(asked.text, k=HITS))
     rows = [bank.index().row(found.ids[i]) for i in found.top(codes)]
     return [row for row in rows if row is not None]
 
@@ -171,7 +171,7 @@ def draw(
     """One map, on which a lasso or a box selects and a click chooses a memory."""
     state, codes, key = st.session_state, found.plan.codes, f"atlas_map_{found.plan.codes}"
     dark, cleared = st.context.theme.type == "dark", state.get("_atlas_cleared", 0)
-    said = repr((banks.place(bank), bank.version, found.plan, asked, dark, cleared, height))
+    said = repr((answers.place(bank), bank.version, found.plan, asked, dark, cleared, height))
     base = hashlib.sha256(said.encode()).hexdigest()[:16]
     memory = state.get("memory")
     wanted = (None if selected is None else selected.token, memory)
@@ -267,7 +267,7 @@ def _rounded(value: float) -> float:
 def axes(bank: MemoryBank, found: MemoryMap) -> None:
     """The latents at both ends of each axis of a PCA, as chips: a click colours the map by one."""
     sides = map_data.axes(bank, found)
-    names = banks.labels(bank, [latent for pair in sides for side in pair for latent in side])
+    names = answers.labels(bank, [latent for pair in sides for side in pair for latent in side])
     for axis, (ends, arrows) in enumerate(zip(sides, ARROWS, strict=False)):
         chips = [
             components.chip(latent, "", None, names.get(latent)) | {"sign": arrow, "minus": arrow == arrows[1]}
@@ -294,7 +294,7 @@ def axis_rows(bank: MemoryBank, found: MemoryMap) -> list[dict[str, Any]]:
         for i in np.argsort(-np.abs(loadings[:, axis]), kind="stable")[:100].tolist()
         if loadings[i, axis]
     ]
-    names = banks.labels(bank, (int(row["latent"]) for row in rows))
+    names = answers.labels(bank, (int(row["latent"]) for row in rows))
     return [row | labels.columns(int(row["latent"]), names) for row in rows]
 
 

@@ -16,7 +16,7 @@ from ui.atlas.form import Asked, clear
 from ui.kit import choice, components, parts
 from ui.kit import contrast as contrasts
 from ui.memory import strip
-from ui.session import banks
+from ui.session import answers
 from ui.shell.frame import Body, entries
 
 LISTED = 500
@@ -53,8 +53,8 @@ def legend(bank: MemoryBank, found: Mapping[str, MemoryMap], asked: Asked) -> No
 def memory(bank: MemoryBank, only: str | None = None) -> None:
     """The chosen memory, or the only one selected: its words and its strongest latents."""
     chosen = st.session_state.get("memory") or only
-    found = banks.memories(bank, (chosen,)).get(chosen) if chosen else None
-    codes = banks.codes(bank, (chosen,)).get(chosen) if chosen else None
+    found = answers.memories(bank, (chosen,)).get(chosen) if chosen else None
+    codes = answers.codes(bank, (chosen,)).get(chosen) if chosen else None
     if found is None or codes is None:
         return
     with st.container(border=True, key="atlas_memory"):
@@ -69,7 +69,7 @@ def memory(bank: MemoryBank, only: str | None = None) -> None:
                 st.button("Let go", icon=":material/close:", on_click=let_go)
         st.text(found.text)
         strongest = strip.strongest(codes, found.text)[:CHIPS]
-        names = banks.labels(bank, (latent for latent, *_ in strongest))
+        names = answers.labels(bank, (latent for latent, *_ in strongest))
         chips = [components.chip(i, word, value, names.get(i)) for i, value, word in strongest]
         data = {"before": "fires", "chips": chips, "after": "", "latent": st.session_state.get("latent")}
         components.draw("chips", "atlas_memory_chips", data, latent=choice.choose_latent)

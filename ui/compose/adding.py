@@ -12,7 +12,7 @@ from core import Codes, MemoryBank
 from ui.address import ways
 from ui.compose import composer
 from ui.kit import components, parts, tray
-from ui.session import banks
+from ui.session import answers
 
 SOURCES = {"label": "by label", "memory": "from a memory", "text": "from a text", "bookmarks": "bookmarks"}
 OFFERED = 16
@@ -36,12 +36,12 @@ def by_label(bank: MemoryBank) -> None:
     if not search:
         st.caption("Type a word: the latents that are called so, or fire on it, are listed here.")
         return
-    table = banks.latent_table(bank, search=search, live=True, sort="memories", limit=OFFERED)
+    table = answers.latent_table(bank, search=search, live=True, sort="memories", limit=OFFERED)
     if not len(table):
         st.write("No latent that fires in this bank is called so, or fires on it.")
         return
     counted = dict(zip(table["latent"].to_pylist(), table["memories"].to_pylist(), strict=True))
-    names = banks.labels(bank, counted)
+    names = answers.labels(bank, counted)
     offered = [
         components.chip(latent, "", None, names.get(latent)) | {"value": f"{n:,}"} for latent, n in counted.items()
     ]
@@ -90,7 +90,7 @@ def by_bookmark(bank: MemoryBank) -> None:
         st.caption("No latent is bookmarked in this bank yet.")
         st.button("Open Latents", icon=":material/grain:", on_click=ways.to, args=("latents",))
         return
-    names = banks.labels(bank, marked)
+    names = answers.labels(bank, marked)
     _offer([components.chip(latent, note, None, names.get(latent)) for latent, note in marked.items()], "")
 
 
@@ -100,7 +100,7 @@ def strongest(codes: Codes) -> np.ndarray:
 
 def chips(bank: MemoryBank, codes: Codes, text: str, places: np.ndarray) -> list[dict[str, Any]]:
     """Some latents of one text, with their activations and the tokens they peak at."""
-    names, found = banks.labels(bank, codes.latents[places]), []
+    names, found = answers.labels(bank, codes.latents[places]), []
     for i in places:
         latent, start, end = int(codes.latents[i]), codes.token_start[codes.peak[i]], codes.token_end[codes.peak[i]]
         word = text[int(start) : int(end)]

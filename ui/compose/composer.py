@@ -14,7 +14,7 @@ from core import MemoryBank, Query
 from ui.address import link, ways
 from ui.kit import parts, tray
 from ui.query.fields import DEFAULTS, MOST_LIKED
-from ui.session import banks
+from ui.session import answers
 
 UNDONE = ("compose_text", "compose_weighting", "terms", "muted", "liked", "disliked")
 MOST_STEPS = 30
@@ -112,7 +112,7 @@ def to_recall() -> None:
 def likes(bank: MemoryBank) -> tuple[list[str], list[str]]:
     """Memories to be more like and less like; those that this bank does not have are left out, and said."""
     state = st.session_state
-    known = banks.memories(bank, (*state["liked"], *state["disliked"]))
+    known = answers.memories(bank, (*state["liked"], *state["disliked"]))
     for key in ("liked", "disliked"):
         for memory in state[key]:
             if memory not in known:
@@ -146,7 +146,7 @@ def drop(key: str) -> None:
 def take_marks(bank: MemoryBank, text: str) -> None:
     """What is marked right for these words is liked, what is marked wrong is not."""
     remember("use the marks")
-    for memory, right in banks.marks(bank, text).items():
+    for memory, right in answers.marks(bank, text).items():
         key = "liked" if right else "disliked"
         if memory not in st.session_state[key]:
             like(memory, key)

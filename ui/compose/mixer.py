@@ -13,7 +13,7 @@ from ui.kit import components, labels, parts, tray
 from ui.kit.fields import HEAVIEST
 from ui.query import form as asking
 from ui.query.fields import MOST_HITS
-from ui.session import banks
+from ui.session import answers
 
 WORDS_SHOWN = 10
 
@@ -52,7 +52,7 @@ def rows(bank: MemoryBank) -> list[dict[str, Any]]:
     """One line with a slider for each latent."""
     terms = tray.terms()
     latents = [latent for latent, _ in terms]
-    names, fired, n = banks.labels(bank, latents), bank.latents.fired_by(latents), len(bank.index())
+    names, fired, n = answers.labels(bank, latents), bank.latents.fired_by(latents), len(bank.index())
     found = []
     for latent, weight in terms:
         label = names.get(latent)
@@ -85,7 +85,7 @@ def sliders(bank: MemoryBank) -> None:
             open=ways.open_latent,
         )  # fmt: skip
     if tray.muted():
-        names = banks.labels(bank, tray.muted())
+        names = answers.labels(bank, tray.muted())
         data = {"before": "", "chips": tray.muted_chips(names), "after": "", "latent": None}
         components.draw("chips", "compose_muted", data, latent=composer.step("count again", tray.remove))
 
@@ -120,11 +120,11 @@ def words(bank: MemoryBank, query: Query) -> None:
 def liking(bank: MemoryBank, query: Query) -> None:
     """Memories to be more and less like, and the button that turns them into latents."""
     liked, disliked = composer.likes(bank)
-    marked = banks.marks(bank, query.text)
+    marked = answers.marks(bank, query.text)
     new = set(marked) - {*liked, *disliked}
     if not (liked or disliked or new):
         return
-    memories = banks.memories(bank, (*liked, *disliked))
+    memories = answers.memories(bank, (*liked, *disliked))
     for key, chosen, before in (("liked", liked, "more like"), ("disliked", disliked, "less like")):
         if chosen:
             chips = [_memory_chip(memory, memories[memory].text, key) for memory in chosen]

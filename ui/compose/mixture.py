@@ -16,7 +16,7 @@ from ui.compose import composer
 from ui.kit import components, labels, parts, tray
 from ui.kit.cards import MARKS, marked
 from ui.query.marks import toggle
-from ui.session import banks
+from ui.session import answers
 
 SHOWN = 420
 """Characters of a memory that travel to a card."""
@@ -136,9 +136,9 @@ def pieces(
 def draw(bank: MemoryBank, hits: Hits, shares: Floats, memories: Mapping[str, Memory]) -> None:
     """The cards, with what can be done with each."""
     query = hits.query
-    codes = banks.codes(bank, tuple(hits.ids[i] for i in hits.top("sparse")))
-    names = banks.labels(bank, [term.latent for term in query.terms])
-    drawn = data(hits, shares, memories, codes, names, composer.likes(bank), banks.marks(bank, query.text))
+    codes = answers.codes(bank, tuple(hits.ids[i] for i in hits.top("sparse")))
+    names = answers.labels(bank, [term.latent for term in query.terms])
+    drawn = data(hits, shares, memories, codes, names, composer.likes(bank), answers.marks(bank, query.text))
     parts.small(f"{WEIGHTINGS[query.weighting].label} · ranked {hits.n_candidates:,} memories in {hits.rank_ms:.0f} ms")
     components.draw(
         "mixture", "compose_hits", drawn,
@@ -161,13 +161,13 @@ def nothing(query: Query) -> None:
 def examples(bank: MemoryBank) -> None:
     """Nothing is composed yet: mixtures of this bank's own latents to begin with."""
     st.write("Mix latents as you would mix colours: plus for what a memory should fire, minus for what it should not.")
-    found = banks.examples(bank)
+    found = answers.examples(bank)
     if found:
         st.caption("Begin with one of these, or add latents on the left.")
     else:
         st.caption("Add latents on the left, by label or number, from a memory or from a text.")
     for i, terms in enumerate(found):
-        names = banks.labels(bank, [term.latent for term in terms])
+        names = answers.labels(bank, [term.latent for term in terms])
         said = " ".join(f"{tray.signed(t.weight)[0]} {n}" for t, n in zip(terms, named(terms, names), strict=True))
         st.button(
             parts.plain(said), icon=":material/tune:", key=f"compose_example_{i}", on_click=composer.use,

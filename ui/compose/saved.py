@@ -7,7 +7,7 @@ import streamlit as st
 from core import MemoryBank, Query
 from ui.compose import composer
 from ui.kit import labels, parts, tray
-from ui.session import banks
+from ui.session import answers
 
 
 def draw(bank: MemoryBank, query: Query) -> None:
@@ -66,7 +66,7 @@ def _put_back(bank: MemoryBank, name: str) -> None:
 
 def summary(bank: MemoryBank, query: Query) -> str:
     """+1 “phone” −0.5 “battery”, in words"""
-    names = banks.labels(bank, [term.latent for term in query.terms])
+    names = answers.labels(bank, [term.latent for term in query.terms])
     said = [f"{tray.signed(term.weight)} {labels.said(term.latent, names)}" for term in query.terms]
     words_first = [f"“{parts.short(query.text, 80)}”"] if query.text else []
     return "  ".join([*words_first, *said])

@@ -17,7 +17,7 @@ from ui.evaluate.results import FIGURES, said_gain
 from ui.kit import parts
 from ui.query import form as asking
 from ui.query.fields import unless_usual
-from ui.session import banks
+from ui.session import answers, banks, jobs
 from ui.shell import frame
 
 MODES: tuple[Mode, ...] = ("dense", "sparse", "combined")
@@ -63,14 +63,14 @@ def draw(page: frame.Body) -> None:
 
 def form(bank: MemoryBank) -> None:
     """Engines, categories, scoring, Compare."""
-    held = {one.name: one for one in banks.held_codes(bank) if one.state != "older"}
+    held = {one.name: one for one in answers.held_codes(bank) if one.state != "older"}
     whole = sorted((name for name, one in held.items() if not one.pending), key=lambda name: name != bank.engine.name)
-    questions = banks.run_sources(bank).get(QUESTIONS, {})
+    questions = answers.run_sources(bank).get(QUESTIONS, {})
     if len(whole) < 2 or not questions:
         need = "codes of two engines for all its memories" if questions else "questions whose evidence is known"
         parts.to_library(f"A comparison needs a bank with {need}. “{bank.name}” has none yet: the Library makes them.")
         return
-    job = banks.jobs().get(evaluation.key(bank))
+    job = jobs.get(evaluation.key(bank))
     with st.container(horizontal=True, vertical_alignment="bottom", key="evaluate_row"):
         chosen = st.multiselect("Engines", whole, default=whole[:2], key=f"versus_engines_{bank.name}", width=330)
         st.multiselect(
@@ -94,7 +94,7 @@ def start(bank: MemoryBank, engines: Sequence[str]) -> None:
             unless_usual(evaluation.settings()),
             state[f"versus_categories_{bank.name}"] or None,
         )
-        banks.jobs().start(evaluation.key(bank), f"{COMPARING}{bank.name}", task)
+        jobs.start(evaluation.key(bank), f"{COMPARING}{bank.name}", task)
 
 
 def head(bank: MemoryBank, kept: Sequence[EngineComparison]) -> EngineComparison:

@@ -18,7 +18,7 @@ from ui.kit import cards as hits
 from ui.kit import choice, labels, parts
 from ui.kit.colours import MODE_COLOURS
 from ui.query import form as asking
-from ui.session import banks
+from ui.session import answers
 
 INSTEAD = 3
 SHOWN = 8
@@ -120,10 +120,10 @@ def question(bank: MemoryBank, run: Run, mode: Mode, case: Outcome, latent: int 
     asked = case.question
     gold = tuple(dict.fromkeys(asked.evidence))
     first = tuple(name for name in case.top[mode] if name not in gold)[:INSTEAD]
-    standing = banks.run_standing(bank, run.id, asked.id, (*gold, *first))
+    standing = answers.run_standing(bank, run.id, asked.id, (*gold, *first))
     places = standing[mode]
     instead = tuple(name for name in first if name in places and places[name][1] > 0)
-    memories = banks.memories(bank, (*gold, *instead))
+    memories = answers.memories(bank, (*gold, *instead))
     rights = sorted((name for name in gold if name in places), key=lambda name: places[name])
     below = [name for name in rights if places[name][0] > len(case.top[mode])]
     right = _chosen("run_right", rights, (below or rights)[:1])
@@ -160,7 +160,7 @@ def _cards(
     bank: MemoryBank, key: str, label: str, ids: Sequence[str], places: Mapping[str, tuple[int, float]],
     memories: Mapping[str, Memory], chosen: str, mode: Mode, choose: Any, nothing: str,
 ) -> None:  # fmt: skip
-    codes = banks.codes(bank, tuple(ids))
+    codes = answers.codes(bank, tuple(ids))
     rows = []
     for name in ids:
         rank, score = places[name]
@@ -178,7 +178,7 @@ def why(
     standing: Mapping[Mode, Mapping[str, tuple[int, float]]], latent: int | None,
 ) -> None:  # fmt: skip
     """Which latents speak for the memory that came first, and which for the evidence."""
-    found = banks.run_confusion(bank, run.id, case.question.id, wrong, right)
+    found = answers.run_confusion(bank, run.id, case.question.id, wrong, right)
     st.caption(_standing(standing, wrong, right))
     if mode in ("dense", "lexical"):
         st.caption(f"{mode.capitalize()} has no latents: this is how the sparse side sees the two.")
@@ -186,7 +186,7 @@ def why(
     if not shown:
         st.write("Neither shares a latent with the question.")
         return
-    names = banks.labels(bank, (int(found.latents[i]) for i in shown))
+    names = answers.labels(bank, (int(found.latents[i]) for i in shown))
     stamp = hashlib.sha256(f"{run.id} {case.question.id} {wrong} {right} {latent}".encode()).hexdigest()[:12]
     key = f"confusion_{stamp}"
 
@@ -201,7 +201,7 @@ def why(
     with st.container(horizontal=True, vertical_alignment="center"):
         parts.small(summary(found))
         if latent is not None:
-            said = labels.said(latent, banks.labels(bank, [latent]))
+            said = labels.said(latent, answers.labels(bank, [latent]))
             st.button(f"Open {parts.plain(said)}", icon=":material/grain:", on_click=ways.open_latent, args=(latent,))
 
 

@@ -16,7 +16,7 @@ from ui.evaluate import charts as charts_evaluation
 from ui.evaluate import misses, results
 from ui.evaluate import runs as evaluation
 from ui.kit import choice, labels, parts
-from ui.session import banks
+from ui.session import answers, jobs
 
 AUDITED = 12
 """Latents of each side."""
@@ -46,7 +46,7 @@ def compare(bank: MemoryBank, run: Run, runs: Sequence[Run]) -> Comparison | Non
         )  # fmt: skip
         mode = misses.mode_select()
     with parts.problems():
-        found = banks.run_comparison(bank, other, run.id)
+        found = answers.run_comparison(bank, other, run.id)
         left, right = st.columns([6, 5], gap="large")
         with left:
             st.plotly_chart(charts_evaluation.differences(found, results.FIGURES), key="evaluate_differences",
@@ -105,7 +105,7 @@ def faithfulness(bank: MemoryBank, run: Run) -> None:
         "reason, the memory must fall when they are muted, and hardly move when other latents are."
     )
     found = run.report.get("faithfulness")
-    job = banks.jobs().get(evaluation.key(bank))
+    job = jobs.get(evaluation.key(bank))
     if found is None or run.engine != bank.engine.fingerprint:
         st.button(
             "Mute and rank again", type="primary", icon=":material/volume_off:", key="evaluate_mute",
@@ -178,7 +178,7 @@ def audit(bank: MemoryBank, run: Run, latent: int | None) -> Contrast | None:
         st.write("This run was made with another engine, whose latents are not these.")
         return None
     try:
-        found = banks.run_audit(bank, run.id, mode)
+        found = answers.run_audit(bank, run.id, mode)
     except CoreError as all_alike:
         st.write(parts.plain(f"{all_alike} There is nothing to tell apart."))
         return None
@@ -191,7 +191,7 @@ def audit(bank: MemoryBank, run: Run, latent: int | None) -> Contrast | None:
     if not len(found.latents):
         return found
     at = _both_ends(found)
-    names = banks.labels(bank, (int(found.latents[i]) for i in at))
+    names = answers.labels(bank, (int(found.latents[i]) for i in at))
     key = f"audit_{run.id}_{mode}"
 
     def on_select() -> None:
@@ -222,7 +222,7 @@ def audit(bank: MemoryBank, run: Run, latent: int | None) -> Contrast | None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption("Above 0: more often in questions that were answered; below 0: in those that were missed.")
         if latent is not None:
-            said = labels.said(latent, banks.labels(bank, [latent]))
+            said = labels.said(latent, answers.labels(bank, [latent]))
             st.button(f"Open {parts.plain(said)}", icon=":material/grain:", on_click=ways.open_latent, args=(latent,))
     return found
 

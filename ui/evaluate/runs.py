@@ -20,7 +20,7 @@ from ui.library import imports
 from ui.query import fields
 from ui.query import form as asking
 from ui.query.fields import SCORING
-from ui.session import banks
+from ui.session import answers, banks, jobs
 from ui.session.jobs import duration
 
 DEMO, FILE = "the demo", "a file"
@@ -44,7 +44,7 @@ def key(bank: MemoryBank) -> str:
 
 def form(bank: MemoryBank) -> None:
     """Data, categories, scoring, Run; or how to get at data that lies elsewhere."""
-    known = banks.run_sources(bank)
+    known = answers.run_sources(bank)
     offered = [*known, *([] if bank.path == banks.demo_path() else [DEMO]), FILE]
     with st.container(horizontal=True, vertical_alignment="bottom", key="evaluate_row"):
         source = st.selectbox(
@@ -67,7 +67,7 @@ def form(bank: MemoryBank) -> None:
 
 
 def _importing(bank: MemoryBank) -> bool:
-    job = banks.job(bank)
+    job = jobs.of(bank)
     return job is not None and job.running
 
 
@@ -91,7 +91,7 @@ def _said(name: str, known: dict[str, dict[str, int]]) -> str:
 
 
 def _ask(bank: MemoryBank, source: str, counts: dict[str, int]) -> None:
-    job = banks.jobs().get(key(bank))
+    job = jobs.get(key(bank))
     busy = job is not None and job.running
     st.multiselect(
         "Categories", sorted(counts), format_func=lambda c: f"{c or 'none'} ({counts[c]:,})", placeholder="all",
@@ -129,7 +129,7 @@ def take(upload_key: str) -> None:
         stored = next(scratch.glob("*/*"))
         name = banks.create(_free_name(stored))
         bank = banks.named(name)
-        banks.jobs().start(str(bank.path), f"Importing into {name}", imports.reading(bank, [stored], "auto", scratch))
+        jobs.start(str(bank.path), f"Importing into {name}", imports.reading(bank, [stored], "auto", scratch))
         st.session_state["evaluate_uploads"] = st.session_state.get("evaluate_uploads", 0) + 1
         ways.use_bank(name)
 
@@ -150,7 +150,7 @@ def start(bank: MemoryBank, source: str) -> None:
     state = st.session_state
     with parts.kept_problem():
         task = bank.runs.run(settings(), state[_categories_key(bank, source)] or None, state["evaluate_name"], source)
-        banks.jobs().start(key(bank), f"{RUNNING}{bank.name}", task)
+        jobs.start(key(bank), f"{RUNNING}{bank.name}", task)
         state["evaluate_name"] = ""
 
 
@@ -161,13 +161,13 @@ def settings() -> Query:
 
 def start_muting(bank: MemoryBank, run: str) -> None:
     with parts.kept_problem():
-        banks.jobs().start(key(bank), f"{MUTING}{bank.name}", bank.runs.add_faithfulness(run))
+        jobs.start(key(bank), f"{MUTING}{bank.name}", bank.runs.add_faithfulness(run))
 
 
 def progress(bank: MemoryBank) -> bool:
     """The running task, or how it ended: what it made becomes what is shown. Whether one is running."""
     imports.progress(bank)
-    job = banks.jobs().get(key(bank))
+    job = jobs.get(key(bank))
     if job is None:
         return _importing(bank)
     if job.running:
@@ -186,12 +186,12 @@ def progress(bank: MemoryBank) -> bool:
         st.session_state.update(run=made.id, **({} if job.title.startswith(MUTING) else {"run_question": ""}))
     elif compared := next((result for result in job.results if isinstance(result, EngineComparison)), None):
         st.session_state.update(versus=compared.id, versus_pair="")
-    banks.jobs().dismiss(key(bank))
+    jobs.dismiss(key(bank))
     return False
 
 
 def nothing_yet(bank: MemoryBank) -> None:
-    if any(banks.run_sources(bank).values()):
+    if any(answers.run_sources(bank).values()):
         st.write(
             "Nothing was measured here yet. Run asks every question of its own dialogue and looks where the memories "
             "that answer it are ranked."

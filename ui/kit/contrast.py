@@ -11,7 +11,7 @@ from core import Contrast, MemoryBank
 from ui.address import ways
 from ui.kit import contrast_chart as charts_contrast
 from ui.kit import labels, parts, pictures, tray
-from ui.session import banks
+from ui.session import answers
 
 SHOWN = 10
 """Latents of each side."""
@@ -37,7 +37,7 @@ def draw(
         if points:
             choose(int(points[0]["customdata"][0]))
 
-    names = banks.labels(bank, (int(found.latents[i]) for i in shown))
+    names = answers.labels(bank, (int(found.latents[i]) for i in shown))
     dark = st.context.theme.type == "dark"
     said = {i: labels.marked(label) for i, label in names.items()}
     figure = charts_contrast.forest(found, shown, said, sides, latent, dark, source)
@@ -60,7 +60,7 @@ def draw(
 
 def chosen(bank: MemoryBank, latent: int) -> None:
     """What can be done with one latent."""
-    names = banks.labels(bank, [latent])
+    names = answers.labels(bank, [latent])
     with st.container(horizontal=True, vertical_alignment="center", key="contrast_latent"):
         parts.small(labels.said(latent, names))
         st.button("Open in Latents", icon=":material/grain:", on_click=ways.open_latent, args=(latent,))
@@ -79,7 +79,7 @@ def colour_by(latent: int) -> None:
 def export_rows(bank: MemoryBank, found: Contrast, sides: tuple[str, str]) -> list[dict[str, Any]]:
     """Every latent that is distinguishing, the surest first."""
     at = found.top(found.sure)
-    names = banks.labels(bank, (int(found.latents[i]) for i in at))
+    names = answers.labels(bank, (int(found.latents[i]) for i in at))
     return [
         {
             **labels.columns(int(found.latents[i]), names), "a": sides[0],

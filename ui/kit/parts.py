@@ -17,7 +17,7 @@ from ui.address import link, ways
 from ui.kit.colours import ACCENTS
 from ui.kit.export import KINDS, file_of
 from ui.kit.fields import FORMATS
-from ui.session import banks
+from ui.session import answers, banks
 
 if TYPE_CHECKING:
     from ui.shell.frame import Body
@@ -102,7 +102,7 @@ def actions(address: str, page: Body | None) -> None:
         return
     if page.exports:
         with st.popover("Export", icon=":material/download:"):
-            stamp = banks.provenance(page.bank, page.query)
+            stamp = answers.provenance(page.bank, page.query)
             for name, rows in page.exports:
                 st.caption(f"{name.capitalize()}, each file with its provenance")
                 with st.container(horizontal=True):
@@ -125,7 +125,7 @@ def _file(rows: Callable[[], list[dict[str, Any]]], stamp: dict[str, Any], kind:
 
 def conversation_select(bank: MemoryBank, width: int | Literal["stretch"] = "stretch") -> str | None:
     """The shared filter: one conversation, or None for the whole bank."""
-    names = banks.conversations(bank)
+    names = answers.conversations(bank)
     chosen = st.session_state.get("conversation")
     if chosen and chosen not in names:
         link.note(f"{bank.name} has no conversation “{chosen[:80]}”; this is the whole bank.")
@@ -168,13 +168,13 @@ def to_library(sentence: str, label: str = "Open the Library") -> None:
 
 def nothing_to_recall(bank: MemoryBank) -> bool:
     """Says so, and what to do, where a bank has no codes to look at."""
-    sizes = banks.counts(bank)
+    sizes = answers.counts(bank)
     if not sizes["memories"]:
         to_library(
             f"The bank “{bank.name}” is empty. Import memories in the Library, or choose the demo in the sidebar."
         )
     elif sizes["pending"] == sizes["memories"]:
-        held = banks.held_codes(bank)
+        held = answers.held_codes(bank)
         older = any(one.name == bank.engine.name for one in held)
         to_library(
             f"The codes of “{bank.name}” were made by another version of {bank.engine.name}, with which its latents "
@@ -192,7 +192,7 @@ def nothing_to_recall(bank: MemoryBank) -> bool:
 def waiting_for_model(what: str) -> None:
     """Said while the model is being loaded; the page comes back by itself. Without its files, what to do instead."""
     bank, warmer = banks.current(), banks.warmer()
-    if warmer.problems and banks.counts(bank)["pending"] < banks.counts(bank)["memories"]:
+    if warmer.problems and answers.counts(bank)["pending"] < answers.counts(bank)["memories"]:
         st.warning(
             plain(f"New words need the model of {bank.engine.name}, which cannot work here: "
                   f"{' '.join(warmer.problems)} Its stored codes answer everything else."),

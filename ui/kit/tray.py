@@ -10,7 +10,7 @@ from core import CoreError, MemoryBank, Term
 from ui.address import link, ways
 from ui.kit import choice, components, labels, parts
 from ui.kit.fields import HEAVIEST, MOST_TERMS
-from ui.session import banks
+from ui.session import answers
 
 Terms = list[tuple[int, float]]
 
@@ -108,7 +108,7 @@ def words(bank: MemoryBank, text: str) -> list[str]:
 
 def chips(bank: MemoryBank, text: str = "") -> list[dict[str, Any]]:
     said = words(bank, text)
-    names = banks.labels(bank, [*(latent for latent, _ in terms()), *muted()])
+    names = answers.labels(bank, [*(latent for latent, _ in terms()), *muted()])
     found = []
     for latent, weight in terms():
         sign = signed(weight)

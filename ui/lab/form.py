@@ -16,7 +16,7 @@ from ui.kit import parts
 from ui.kit import task as watching
 from ui.lab import charts as charts_lab
 from ui.lab.fields import FORM, MOST_RUNS
-from ui.session import banks
+from ui.session import jobs
 from ui.session.jobs import duration
 
 JOB = "lab"
@@ -48,7 +48,7 @@ FINE = ("beta", "target", "lr", "noise")
 
 def form(bank: MemoryBank) -> None:
     """A phase, its settings, Train."""
-    busy = (job := banks.jobs().get(JOB)) is not None and job.running
+    busy = (job := jobs.get(JOB)) is not None and job.running
     st.segmented_control(
         "Phase", list(PRESETS), format_func=lambda p: f"{p}  {NAMES[int(p)]}" if p.isdigit() else "Text",
         key="lab_phase", persist_state="session", required=True, on_change=to_preset,
@@ -149,7 +149,7 @@ def start(bank: MemoryBank, betas: Sequence[float] = ()) -> None:
         plans = [replace(asked, beta=beta) for beta in betas] or [asked]
         if asked.episodes == "bank":
             bank.index()
-        banks.jobs().start(JOB, "Training in the lab", training(plans, bank))
+        jobs.start(JOB, "Training in the lab", training(plans, bank))
 
 
 def training(plans: Sequence[LabPlan], bank: MemoryBank) -> Generator[TrainingProgress, None, tuple[str, ...]]:
@@ -170,7 +170,7 @@ def training(plans: Sequence[LabPlan], bank: MemoryBank) -> Generator[TrainingPr
 
 def progress() -> bool:
     """The running task with its losses, or how it ended: what it made becomes what is shown. Whether one is running."""
-    job = banks.jobs().get(JOB)
+    job = jobs.get(JOB)
     if job is None:
         return False
     if job.running:
@@ -193,7 +193,7 @@ def progress() -> bool:
         )
     elif job.results:
         st.session_state["lab_runs"] = list(job.results[-1])[:MOST_RUNS]
-    banks.jobs().dismiss(JOB)
+    jobs.dismiss(JOB)
     return False
 
 

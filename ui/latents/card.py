@@ -15,7 +15,7 @@ from ui.address import ways
 from ui.kit import charts, components, labels, parts, tray
 from ui.kit.colours import ACTIVATION
 from ui.latents import passages
-from ui.session import banks
+from ui.session import answers
 
 TOP = 6
 """Memories before “show more”."""
@@ -26,7 +26,7 @@ def rename(bank: MemoryBank, latent: int, key: str) -> None:
     """Take what was typed as the latent's own label; an empty text takes it away."""
     state = st.session_state
     with parts.kept_problem():
-        shown = banks.latent(bank, latent).label
+        shown = answers.latent(bank, latent).label
         if not state[key].strip() and shown.source != "yours":
             state["_labels_told"] = "There is no label of yours to take away, so nothing was changed."
             state[key] = shown.text
@@ -106,7 +106,7 @@ def actions(bank: MemoryBank, info: LatentInfo) -> None:
 
 def activity(bank: MemoryBank, info: LatentInfo) -> None:
     """How often and how strongly it fires, in words and as two histograms."""
-    n = banks.counts(bank)["memories"] - banks.counts(bank)["pending"]
+    n = answers.counts(bank)["memories"] - answers.counts(bank)["pending"]
     left, right = st.columns(2, gap="medium")
     with left:
         st.html(f'<div class="mn-said">{html.escape(labels.density_words(info))}</div>')
@@ -156,7 +156,7 @@ def relatives(
     if not found:
         return
     st.subheader(title, anchor=False, help=help)
-    names = banks.labels(bank, (latent for latent, _, _ in found))
+    names = answers.labels(bank, (latent for latent, _, _ in found))
     chips = []
     for latent, value, said in found:
         chip = components.chip(latent, "", value, names.get(latent))
@@ -165,7 +165,7 @@ def relatives(
 
 
 def draw(bank: MemoryBank, latent: int, choose: Callable[[int], None]) -> LatentInfo:
-    info = banks.latent(bank, latent)
+    info = answers.latent(bank, latent)
     with st.container(border=True, key="latent_card"):
         head(bank, info)
         actions(bank, info)

@@ -13,7 +13,7 @@ import streamlit as st
 from core import MemoryBank
 from ui.kit import components, labels, parts
 from ui.latents.fields import FIRST_SORT, SEARCH, SORTS
-from ui.session import banks
+from ui.session import answers
 
 SHOWN = 200
 HELP = {
@@ -156,7 +156,7 @@ def draw(bank: MemoryBank, chosen: int | None, choose: Callable[[int], None]) ->
     if order["text"] and not bank.knows_query(order["text"]):
         parts.waiting_for_model("the latents of this text are listed")
         return chosen
-    table = banks.latent_table(bank, **order, limit=SHOWN)
+    table = answers.latent_table(bank, **order, limit=SHOWN)
     if not len(table):
         st.write("No latent is like this.")
         st.button("Clear search and filters", on_click=clear, icon=":material/filter_list_off:")
@@ -164,7 +164,7 @@ def draw(bank: MemoryBank, chosen: int | None, choose: Callable[[int], None]) ->
     listed = table["latent"].to_pylist()
     chosen = listed[0] if chosen is None else chosen
     parts.small(summary(table))
-    drawn = data(table, banks.histograms(bank, listed), chosen, order)
+    drawn = data(table, answers.histograms(bank, listed), chosen, order)
     components.draw("dictionary", "latents_table", drawn, latent=choose, sort=sort_by)
     return chosen
 

@@ -10,7 +10,7 @@ import streamlit as st
 from core import MemoryBank
 from ui.kit import export, parts
 from ui.library import imports
-from ui.session import banks
+from ui.session import jobs
 
 
 def take(bank: MemoryBank, key: str) -> None:
@@ -58,12 +58,12 @@ def files(bank: MemoryBank) -> None:
 
 def measure(bank: MemoryBank) -> None:
     with parts.kept_problem():
-        banks.jobs().start(str(bank.path), f"{imports.MEASURING}{bank.name}", bank.latents.measure())
+        jobs.start(str(bank.path), f"{imports.MEASURING}{bank.name}", bank.latents.measure())
 
 
 def trust(bank: MemoryBank) -> None:
     """The button, the running task with Stop, and how it ended."""
-    job = banks.job(bank)
+    job = jobs.of(bank)
     if job is not None and job.running:
         parts.small(job.title)
         imports.watch(job)
@@ -75,4 +75,4 @@ def trust(bank: MemoryBank) -> None:
     )  # fmt: skip
     if job is not None and job.title.startswith(imports.MEASURING):
         imports.outcome(bank, job)
-        st.button("Close this report", key="latents_dismiss", on_click=banks.jobs().dismiss, args=(str(bank.path),))
+        st.button("Close this report", key="latents_dismiss", on_click=jobs.dismiss, args=(str(bank.path),))

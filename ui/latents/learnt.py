@@ -11,7 +11,7 @@ from ui.address import ways
 from ui.kit import labels, parts
 from ui.library import imports
 from ui.query import marks
-from ui.session import banks
+from ui.session import answers, jobs
 from ui.session.jobs import Job
 
 SHOWN = 14
@@ -22,7 +22,7 @@ NAMES = {"learnt": "Came with the dictionary", "yours": "Learnt in this bank"}
 def draw(bank: MemoryBank) -> list[dict[str, Any]]:
     """What was learnt, as two tables; the rows for export."""
     known = [name for name in NAMES if name in bank.index().learnt]
-    job = banks.job(bank)
+    job = jobs.of(bank)
     if job is not None and job.title.startswith(LEARNING):
         watch(bank, job)
     rows = shown(bank, known) if known else []
@@ -44,7 +44,7 @@ def shown(bank: MemoryBank, known: list[str]) -> list[dict[str, Any]]:
     )
     st.caption(parts.plain(f"Learnt on {'; '.join(bank.learning.learnt_on(name))}."))
     rows: list[dict[str, Any]] = bank.learning.table(name, SHOWN).to_pylist()
-    names = banks.labels(bank, (row["latent"] for row in rows))
+    names = answers.labels(bank, (row["latent"] for row in rows))
     half = (len(rows) + 1) // 2
     left, right = st.columns(2, gap="large")
     with left:
@@ -100,7 +100,7 @@ def start(bank: MemoryBank) -> None:
     cases = marks.cases(bank)
     learnt_on = sorted({q.source or "questions" for q in cases})
     with parts.kept_problem():
-        banks.jobs().start(str(bank.path), f"{LEARNING}{bank.name}", bank.learning.learn(cases, learnt_on))
+        jobs.start(str(bank.path), f"{LEARNING}{bank.name}", bank.learning.learn(cases, learnt_on))
 
 
 def watch(bank: MemoryBank, job: Job) -> None:
@@ -112,4 +112,4 @@ def watch(bank: MemoryBank, job: Job) -> None:
         st.success(f"Learnt from {job.results[-1]:,} questions. Figures on these very questions say nothing of others.")
     else:
         imports.outcome(bank, job)
-    st.button("Close this report", key="learnt_dismiss", on_click=banks.jobs().dismiss, args=(str(bank.path),))
+    st.button("Close this report", key="learnt_dismiss", on_click=jobs.dismiss, args=(str(bank.path),))

@@ -13,7 +13,7 @@ from ui.address import ways
 from ui.kit import components, labels, parts
 from ui.kit import shares as why
 from ui.kit.tokens import TokenValues
-from ui.session import banks
+from ui.session import answers
 
 SHOWN = 14
 OWN = 16
@@ -92,7 +92,7 @@ def own(
     """The latents that only one of the texts fires."""
     st.subheader(f"{title}: {len(found):,} latents", anchor=False)
     first = found[:OWN]
-    names = banks.labels(bank, (one.latent for one in first))
+    names = answers.labels(bank, (one.latent for one in first))
     chips = [
         components.chip(one.latent, one.token_a.text or one.token_b.text, max(one.a, one.b), names.get(one.latent))
         for one in first
@@ -111,11 +111,11 @@ def draw(bank: MemoryBank, latent: int | None, choose: Callable[[int], None]) ->
     if not bank.engine.warm:
         parts.waiting_for_model("the two texts are compared")
         return None
-    pair = banks.pair(bank, a, b)
+    pair = answers.pair(bank, a, b)
     parts.small(summary(pair))
     everything = st.session_state.get("pair_all", False)
     shown = len(pair.shared) if everything else SHOWN
-    names = banks.labels(bank, (one.latent for one in pair.shared[:shown]))
+    names = answers.labels(bank, (one.latent for one in pair.shared[:shown]))
     components.draw(
         "why", "pair_why", data(pair, latent, shown, names), latent=choose, open=ways.open_latent
     )  # fmt: skip
@@ -134,7 +134,7 @@ def draw(bank: MemoryBank, latent: int | None, choose: Callable[[int], None]) ->
 def export_rows(bank: MemoryBank, pair: Pair) -> list[dict[str, Any]]:
     """One row per latent of either text."""
     every = {"both": pair.shared, "first": pair.only_a, "second": pair.only_b}
-    names = banks.labels(bank, (one.latent for found in every.values() for one in found))
+    names = answers.labels(bank, (one.latent for found in every.values() for one in found))
     return [
         {
             "in": where, **labels.columns(one.latent, names), "first": one.a, "second": one.b,

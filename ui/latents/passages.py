@@ -9,7 +9,7 @@ from core import MemoryBank
 from core.types import Context, LatentInfo, Span
 from ui.kit import components, parts
 from ui.kit.tokens import TokenValues
-from ui.session import banks
+from ui.session import answers
 
 AROUND = 150
 """Characters shown on each side of the peak."""
@@ -39,7 +39,7 @@ def pieces(text: str, tokens: Iterable[Token], peak: int, top: float) -> list[tu
 
 def tokens_of(bank: MemoryBank, text: str, latent: int, peak: Span, value: float) -> list[Token]:
     """Every token that fires it when the model is warm, else the peak."""
-    trace = banks.trace(bank, text) if len(text) <= TRACED else None
+    trace = answers.trace(bank, text) if len(text) <= TRACED else None
     if trace is not None:
         tokens = TokenValues.of_trace(trace)
         everywhere = [(int(tokens.start[t]), int(tokens.end[t]), v) for t, v in tokens.of(latent).items()]
@@ -51,7 +51,7 @@ def tokens_of(bank: MemoryBank, text: str, latent: int, peak: Span, value: float
 def top(bank: MemoryBank, info: LatentInfo, shown: int) -> list[dict[str, Any]]:
     """The memories of the bank that fire it most."""
     first = info.top[:shown]
-    memories = banks.memories(bank, tuple(name for name, _, _ in first))
+    memories = answers.memories(bank, tuple(name for name, _, _ in first))
     rows = []
     for name, value, span in first:
         text = memories[name].text

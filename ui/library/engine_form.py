@@ -10,7 +10,7 @@ from core import Engine, EngineSpec, Progress, registry
 from core.encoding.registry import Trial
 from ui.kit import parts
 from ui.kit import task as watching
-from ui.session import banks
+from ui.session import banks, jobs
 
 TRIAL = "engine trial"
 GB = 1e9
@@ -99,7 +99,7 @@ def judge(spec: EngineSpec) -> None:
 
 def begin(spec: EngineSpec) -> None:
     with parts.kept_problem():
-        banks.jobs().start(TRIAL, f"Trying {spec.name}", trying(spec))
+        jobs.start(TRIAL, f"Trying {spec.name}", trying(spec))
 
 
 def trying(spec: EngineSpec) -> Generator[Progress, None, Trial]:
@@ -109,7 +109,7 @@ def trying(spec: EngineSpec) -> Generator[Progress, None, Trial]:
 
 def trial() -> None:
     """The running trial, or what it said."""
-    job = banks.jobs().get(TRIAL)
+    job = jobs.get(TRIAL)
     if job is None:
         return
     if job.running:

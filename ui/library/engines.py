@@ -12,7 +12,7 @@ from core import Engine, HeldCodes, MemoryBank, Progress, presets, registry
 from ui.address import ways
 from ui.kit import parts
 from ui.library import engine_form
-from ui.session import banks
+from ui.session import answers, jobs, models
 
 GB = 1e9
 STATES = {
@@ -26,7 +26,7 @@ STATES = {
 def section(bank: MemoryBank) -> None:
     """Every engine, and what can be done with the chosen one."""
     st.subheader("Engines", anchor=False)
-    held = banks.held_codes(bank)
+    held = answers.held_codes(bank)
     names = list(dict.fromkeys([*presets(), *(one.name for one in held)]))
     st.dataframe(
         rows(bank, held), hide_index=True, height="content", alt=f"{len(names)} engines, and what each needs.",
@@ -47,7 +47,7 @@ def section(bank: MemoryBank) -> None:
 
 def rows(bank: MemoryBank, held: list[HeldCodes]) -> list[dict[str, Any]]:
     """A row an engine; two where the bank holds codes of an earlier version."""
-    ready = banks.ready()
+    ready = models.ready()
     found = []
     for name, spec in presets().items():
         mine: list[HeldCodes | None] = [one for one in held if one.name == name]
@@ -71,7 +71,7 @@ def _codes(one: HeldCodes | None) -> str:
 
 def actions(bank: MemoryBank, name: str, held: list[HeldCodes]) -> None:
     """What the chosen engine can do here, and the next step where it cannot."""
-    job = banks.job(bank)
+    job = jobs.of(bank)
     busy = (job is not None and job.running) or not bank.counts()["memories"]
     now = next((one for one in held if one.state != "older"), None)
     spec = presets().get(name)
@@ -109,14 +109,14 @@ def _encode(bank: MemoryBank, name: str, missing: list[str], busy: bool) -> None
 def start(bank: MemoryBank, name: str) -> None:
     """Encode in the background; a stop keeps what is stored, and the same button goes on from there."""
     with parts.kept_problem():
-        banks.jobs().start(str(bank.path), f"Encoding {bank.name} with {name}", encoding(bank, name))
-        if name in banks.ready():
+        jobs.start(str(bank.path), f"Encoding {bank.name} with {name}", encoding(bank, name))
+        if name in models.ready():
             ways.use_engine(name)
 
 
 def encoding(bank: MemoryBank, name: str) -> Generator[Progress, None, int]:
     """Fetch what the engine still needs, then give every memory its codes."""
-    engine = banks.pool().engine(name)
+    engine = models.pool().engine(name)
     if isinstance(engine, Engine) and engine.missing():
         yield from engine.prepare()
     return (yield from bank.with_engine(engine).encode())

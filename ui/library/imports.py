@@ -14,7 +14,7 @@ from core import FORMATS, CoreError, ImportReport, MemoryBank
 from ui.kit import parts
 from ui.kit import task as watching
 from ui.kit.export import file_of
-from ui.session import banks
+from ui.session import answers, jobs
 from ui.session.jobs import Job, duration
 
 FORMAT_WORDS = {
@@ -68,13 +68,13 @@ def start(bank: MemoryBank) -> None:
             raise CoreError("Choose a file, or type the path of one.")
         scratch = uploaded(uploads) if uploads else None
         files = sorted(scratch.glob("*/*"), key=lambda f: int(f.parent.name)) if scratch else [Path(path).expanduser()]
-        banks.jobs().start(str(bank.path), f"Importing into {bank.name}", reading(bank, files, format, scratch))
+        jobs.start(str(bank.path), f"Importing into {bank.name}", reading(bank, files, format, scratch))
         state["library_uploads"] = state.get("library_uploads", 0) + 1
 
 
 def encode(bank: MemoryBank) -> None:
     with parts.kept_problem():
-        banks.jobs().start(str(bank.path), f"Encoding {bank.name}", bank.encode())
+        jobs.start(str(bank.path), f"Encoding {bank.name}", bank.encode())
 
 
 def _upload_key() -> str:
@@ -84,7 +84,7 @@ def _upload_key() -> str:
 
 def form(bank: MemoryBank) -> None:
     """Upload or path, format, Import."""
-    job = banks.job(bank)
+    job = jobs.of(bank)
     busy = job is not None and job.running
     st.file_uploader("Files", accept_multiple_files=True, key=_upload_key(), disabled=busy)
     st.text_input(
@@ -107,14 +107,14 @@ def form(bank: MemoryBank) -> None:
 
 def progress(bank: MemoryBank) -> None:
     """The running task with its estimate and Stop, or what became of it."""
-    job = banks.job(bank)
+    job = jobs.of(bank)
     if job is None:
         return
     if job.running:
         watch(job)
         return
     outcome(bank, job)
-    st.button("Close this report", key="library_dismiss", on_click=banks.jobs().dismiss, args=(str(bank.path),))
+    st.button("Close this report", key="library_dismiss", on_click=jobs.dismiss, args=(str(bank.path),))
 
 
 def watch(job: Job) -> None:
@@ -132,7 +132,7 @@ def outcome(bank: MemoryBank, job: Job) -> None:
     """How a task ended, in words; a bug is raised here, where somebody sees it."""
     if job.error is not None:
         raise job.error
-    sizes = banks.counts(bank)
+    sizes = answers.counts(bank)
     if job.state == "failed":
         st.error(parts.plain(job.problem), icon=":material/error:")
     elif job.state == "stopped" and job.title.startswith(MEASURING):

@@ -14,7 +14,7 @@ from ui.kit import parts
 from ui.kit.colours import MODE_COLOURS
 from ui.kit.tokens import BINS, spectrum
 from ui.memory.fields import NEIGHBOURS
-from ui.session import banks
+from ui.session import answers
 
 Near = Literal["dense", "sparse", "dialogue"]
 NEAREST, AROUND = 8, 4
@@ -38,7 +38,7 @@ def fingerprint(codes: Codes) -> None:
 def left_out(bank: MemoryBank, codes: Codes) -> float:
     """Share of the memory's token states that the dictionary leaves out; flagged where that is much."""
     share = float(codes.residual[0] / max(float(codes.variance[0]), 1e-12))
-    usual = banks.health(bank).fvu
+    usual = answers.health(bank).fvu
     if share > POORLY_READ and share > AND_WORSE_THAN_THE_BANK * usual:
         st.warning(
             f"The dictionary says little about this memory: it leaves out {parts.percent(share)}, "
@@ -78,7 +78,7 @@ def neighbours(bank: MemoryBank, memory: Memory, choose: Callable[[str], None]) 
     if near == "dialogue":
         rows: list[dict[str, Any]] = [
             {
-                **hits.card(m, banks.codes(bank, (m.id,)).get(m.id)),
+                **hits.card(m, answers.codes(bank, (m.id,)).get(m.id)),
                 "rank": str(m.position),
                 "score": "",
                 "aria": parts.short(m.text, 160),
@@ -90,9 +90,9 @@ def neighbours(bank: MemoryBank, memory: Memory, choose: Callable[[str], None]) 
             "" if memory.conversation else "This memory stands alone: it is part of no dialogue.",
         )
     else:
-        found = banks.similar(bank, memory.id, NEAREST)
+        found = answers.similar(bank, memory.id, NEAREST)
         others = [i for i in found.top(near, NEAREST + 1) if found.ids[i] != memory.id][:NEAREST]
-        memories = banks.memories(bank, tuple(found.ids[i] for i in others))
-        rows = hits.neighbour_rows(found, near, others, memories, banks.codes(bank, tuple(memories)))
+        memories = answers.memories(bank, tuple(found.ids[i] for i in others))
+        rows = hits.neighbour_rows(found, near, others, memories, answers.codes(bank, tuple(memories)))
         colour, note = MODE_COLOURS[near], "" if rows else f"No other memory is near this one ({near})."
     hits.draw_list("memory_neighbours", NEIGHBOURS[near], rows, memory.id, colour, note, choose)

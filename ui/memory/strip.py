@@ -11,7 +11,7 @@ import streamlit as st
 from core import Codes, MemoryBank
 from ui.kit import charts, components, labels, parts
 from ui.kit.tokens import TokenValues
-from ui.session import banks
+from ui.session import answers
 
 AT_A_TOKEN = 6
 """Latents named when pointing at a token."""
@@ -57,7 +57,7 @@ def draw(
     bank: MemoryBank, tokens: TokenValues, latent: int | None, token: int | None, choose: Callable[[int], None]
 ) -> None:
     pointed = {name for i in range(len(tokens)) for name, _ in tokens.at(i)[:AT_A_TOKEN]}
-    drawn = data(tokens, latent, token, banks.labels(bank, pointed))
+    drawn = data(tokens, latent, token, answers.labels(bank, pointed))
     components.draw("strip", "memory_strip", drawn, token=choose)
 
 
@@ -67,7 +67,7 @@ def at_token(
     """Everything that fires at the chosen token, as chips."""
     found = tokens.at(token)
     word = tokens.word(token)
-    names = banks.labels(bank, (name for name, _ in found[:CHIPS]))
+    names = answers.labels(bank, (name for name, _ in found[:CHIPS]))
     chips = [components.chip(name, "", value, names.get(name)) for name, value in found[:CHIPS]]
     verb = "fires" if tokens.complete else "peaks"
     before = f"at “{word}”" if found else f"at “{word}” no latent {verb}"
@@ -102,13 +102,13 @@ def bars(
             choose(-1 if clicked == latent else clicked)
 
     latents, values, words = zip(*shown, strict=True)
-    named = {name: labels.marked(label) for name, label in banks.labels(bank, latents).items()}
+    named = {name: labels.marked(label) for name, label in answers.labels(bank, latents).items()}
     figure = charts.latent_bars(latents, values, words, latent, named)
     st.plotly_chart(figure, key=key, on_select=on_select, selection_mode="points", config={"displayModeBar": False})
 
 
 def export_rows(bank: MemoryBank, memory: str, found: list[tuple[int, float, str]]) -> list[dict[str, Any]]:
-    names = banks.labels(bank, (latent for latent, _, _ in found))
+    names = answers.labels(bank, (latent for latent, _, _ in found))
     return [
         {"memory": memory, **labels.columns(latent, names), "max": value, "token": word}
         for latent, value, word in found

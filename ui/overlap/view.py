@@ -20,7 +20,7 @@ from ui.kit import shares as why
 from ui.kit.figures import for_paper, picture
 from ui.overlap import charts as charts_overlap
 from ui.overlap.fields import THRESHOLDS
-from ui.session import banks
+from ui.session import answers
 
 MOST_ROWS = 300
 """Rows drawn one by one; above, the heatmap shows tiles."""
@@ -100,7 +100,7 @@ def into_tiles(found: Overlap, *tiles: int) -> str:
 
 def controls(bank: MemoryBank) -> str:
     """Rows, measure, threshold, conversation; returns the format of the picture."""
-    known, state = banks.groupings(bank), st.session_state
+    known, state = answers.groupings(bank), st.session_state
     if state["overlap_by"] not in known:
         link.note(f"{bank.name} has too few {ROWS[state['overlap_by']]} to compare; these are its memories.")
         state["overlap_by"] = "memory"
@@ -131,7 +131,7 @@ def view(bank: MemoryBank) -> View:
 
 def _view(bank: MemoryBank, by: str, measure: str, percent: str, memories: tuple[str, ...] | None) -> View:
     conversation = st.session_state.get("conversation") or None
-    found = banks.overlap(bank, by, measure, THRESHOLDS[percent], conversation, memories)
+    found = answers.overlap(bank, by, measure, THRESHOLDS[percent], conversation, memories)
     return View(found, found.tiles(TILES) if len(found) > MOST_ROWS else None)
 
 
@@ -177,7 +177,7 @@ def heatmap(bank: MemoryBank, shown: View, chosen: tuple[int, int] | None, kind:
     rows = f"{len(found):,} {ROWS[found.by]}"
     tiled = f" in {shown.n} tiles" if shown.tiles is not None else ", without the diagonal"
     what = f"{rows}{tiled} · threshold {found.threshold:.3g} (quantile {found.quantile:g}) · average linkage"
-    for_paper(figure, f"Which {ROWS[found.by]} share latents?", banks.provenance(bank), what)
+    for_paper(figure, f"Which {ROWS[found.by]} share latents?", answers.provenance(bank), what)
     state = st.session_state
     key = f"overlap_map_{abs(hash((found.names, found.measure, found.quantile, chosen, parts.theme())))}"
 
@@ -203,7 +203,7 @@ def _cells(bank: MemoryBank, shown: View) -> tuple[np.ndarray, list[str], list[s
     found = shown.found
     if shown.tiles is not None:
         firsts = [shown.rows(i)[0] for i in range(shown.n)]
-        texts = banks.memories(bank, tuple(firsts))
+        texts = answers.memories(bank, tuple(firsts))
         sizes = np.diff(shown.tiles.bounds)
         names = [f"tile {i}: {size} memories" for i, size in enumerate(sizes)]
         return shown.tiles.values, names, [f"such as “{texts[name].text}”" for name in firsts]
@@ -211,7 +211,7 @@ def _cells(bank: MemoryBank, shown: View) -> tuple[np.ndarray, list[str], list[s
     np.fill_diagonal(values, np.nan)
     names = [found.names[i] for i in found.order]
     if found.by == "memory":
-        texts = banks.memories(bank, tuple(names))
+        texts = answers.memories(bank, tuple(names))
         return values, names, [texts[name].text for name in names]
     return values, names, [f"{len(found.members[i]):,} memories" for i in found.order]
 
@@ -255,7 +255,7 @@ def pair(bank: MemoryBank, found: Overlap, a: str, b: str, latent: int | None, c
     if a == b:
         st.caption("A row with itself: choose another one, or click a cell.")
         return
-    two = banks.overlap_pair(bank, found, a, b)
+    two = answers.overlap_pair(bank, found, a, b)
     parts.small(
         " · ".join(
             f"{UNITS[name]} {f'{value:,.0f}' if name == 'shared' else parts.number(value)}"
@@ -263,7 +263,7 @@ def pair(bank: MemoryBank, found: Overlap, a: str, b: str, latent: int | None, c
         )
     )
     if found.by == "memory":
-        texts = banks.memories(bank, (a, b))
+        texts = answers.memories(bank, (a, b))
         for name in (a, b):
             with st.container(horizontal=True, vertical_alignment="center"):
                 st.text(parts.short(texts[name].text, 260))
@@ -280,7 +280,7 @@ def latents(bank: MemoryBank, two: OverlapPair, latent: int | None, choose: Call
     everything = st.session_state.get("overlap_all", False)
     shown = two.shared[: len(two.shared) if everything else SHOWN]
     st.subheader(f"Shared: {len(two.shared):,} latents", anchor=False)
-    names = banks.labels(bank, (x.latent for x in (*shown, *two.only_a[:CHIPS], *two.only_b[:CHIPS])))
+    names = answers.labels(bank, (x.latent for x in (*shown, *two.only_a[:CHIPS], *two.only_b[:CHIPS])))
     components.draw("why", "overlap_shared", table(shown, two, latent, names), latent=choose, open=ways.open_latent)
     if len(two.shared) > SHOWN:
         st.toggle("Show all shared latents", key="overlap_all")
@@ -343,7 +343,7 @@ def tiles(bank: MemoryBank, shown: View) -> None:
     inside = shown.memories(a, b)
     st.button(f"Compare these {len(inside):,} memories", icon=":material/zoom_in:", type="primary", on_click=choose,
               args=(shown, a, b), key="overlap_into")  # fmt: skip
-    texts = banks.memories(bank, inside[:6])
+    texts = answers.memories(bank, inside[:6])
     for name in inside[:6]:
         st.text(f"{name}  {parts.short(texts[name].text, 110)}")
     if len(inside) > 6:
@@ -356,7 +356,7 @@ def tiles(bank: MemoryBank, shown: View) -> None:
 def core_and_unique(bank: MemoryBank, found: Overlap, latent: int | None, choose: Callable[[int], None]) -> None:
     """Latents of every row, and of one row alone."""
     core, unique, owner = found.core_and_unique()
-    names = banks.labels(bank, [*core[:CHIPS].tolist(), *unique[:CHIPS].tolist()])
+    names = answers.labels(bank, [*core[:CHIPS].tolist(), *unique[:CHIPS].tolist()])
     many = ROWS[found.by]
     left, right = st.columns(2, gap="medium")
     with left:
@@ -379,7 +379,7 @@ def core_and_unique(bank: MemoryBank, found: Overlap, latent: int | None, choose
 
 def clashes(bank: MemoryBank, conversation: str | None) -> list[Interference]:
     """Pairs that fire the same latents and say different things, each a click from the microscope."""
-    found = banks.interference(bank, conversation, CLASHES)
+    found = answers.interference(bank, conversation, CLASHES)
     st.subheader("Interference: same latents, different things", anchor=False)
     if not found:
         st.write("No two memories share latents while their dense vectors and words stay apart.")
@@ -388,7 +388,7 @@ def clashes(bank: MemoryBank, conversation: str | None) -> list[Interference]:
         "No content word in common and a dense cosine below .3, yet alike in their rarer latents: what a search by "
         "latents may confuse."
     )
-    texts = banks.memories(bank, tuple(dict.fromkeys(name for one in found for name in (one.a, one.b))))
+    texts = answers.memories(bank, tuple(dict.fromkeys(name for one in found for name in (one.a, one.b))))
     for i, one in enumerate(found):
         with st.container(key=f"overlap_clash_{i}", border=True):
             left, right, act = st.columns([5, 5, 2], gap="medium", vertical_alignment="center")
@@ -433,9 +433,9 @@ def export_order(shown: View) -> list[dict[str, Any]]:
 
 def export_pair(bank: MemoryBank, found: Overlap, a: str, b: str) -> list[dict[str, Any]]:
     """One row per latent of either row."""
-    two = banks.overlap_pair(bank, found, a, b)
+    two = answers.overlap_pair(bank, found, a, b)
     every = {"both": two.shared, "first": two.only_a, "second": two.only_b}
-    names = banks.labels(bank, (x.latent for some in every.values() for x in some))
+    names = answers.labels(bank, (x.latent for some in every.values() for x in some))
     return [
         {
             "in": where, **labels.columns(x.latent, names), "first": x.a, "second": x.b,

@@ -12,7 +12,7 @@ from ui.address import link, ways
 from ui.kit import components, parts, tray
 from ui.query import fields
 from ui.query.fields import DEFAULTS, MOST_CONTEXT, MOST_HITS, SCORING
-from ui.session import banks
+from ui.session import answers
 
 CHIPS = 10
 WEIGHTING_HELP = {
@@ -152,7 +152,7 @@ def fired(bank: MemoryBank, hits: Hits, latent: int | None, choose: Callable[[in
     codes, text = hits.query_codes, hits.query.text
     chips, n = [], len(codes.latents)
     strongest = np.argsort(-codes.max, kind="stable")[:CHIPS]
-    names = banks.labels(bank, codes.latents[strongest])
+    names = answers.labels(bank, codes.latents[strongest])
     for i in strongest:
         fires, start, end = int(codes.latents[i]), codes.token_start[codes.peak[i]], codes.token_end[codes.peak[i]]
         chip = components.chip(fires, text[int(start) : int(end)], float(codes.max[i]), names.get(fires))

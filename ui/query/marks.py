@@ -10,7 +10,7 @@ from core import MemoryBank, Question
 from ui.address import ways
 from ui.kit import parts
 from ui.query.fields import MOST_LIKED
-from ui.session import banks
+from ui.session import answers
 
 SIDES = ((True, "Right", ":material/check:"), (False, "Wrong", ":material/close:"))
 HELP = "Kept in this bank as an evidence case of the question: Evaluate can measure it, Compose can learn from it."
@@ -19,7 +19,7 @@ HELP = "Kept in this bank as an evidence case of the question: Evaluate can meas
 def toggle(bank: MemoryBank, text: str, memory: str, right: bool) -> None:
     """Mark a hit; a second click takes the mark away."""
     with parts.kept_problem():
-        if banks.marks(bank, text).get(memory) is right:
+        if answers.marks(bank, text).get(memory) is right:
             bank.marks.unmark(text, memory)
         else:
             bank.marks.mark(text, memory, right)
@@ -27,7 +27,7 @@ def toggle(bank: MemoryBank, text: str, memory: str, right: bool) -> None:
 
 def to_compose(bank: MemoryBank, text: str) -> None:
     """The marked memories of a question as those to be more and less like."""
-    found = banks.marks(bank, text)
+    found = answers.marks(bank, text)
     liked = [memory for memory, right in found.items() if right]
     disliked = [memory for memory, right in found.items() if not right]
     st.session_state.update(compose_text=text, liked=liked[:MOST_LIKED], disliked=disliked[:MOST_LIKED])
@@ -38,7 +38,7 @@ def buttons(bank: MemoryBank, text: str, memory: str) -> None:
     """Right and wrong for the chosen hit, where words were asked."""
     if not text:
         return
-    known = banks.marks(bank, text)
+    known = answers.marks(bank, text)
     for right, name, icon in SIDES:
         chosen = known.get(memory) is right
         st.button(
@@ -49,7 +49,7 @@ def buttons(bank: MemoryBank, text: str, memory: str) -> None:
 
 def learn(bank: MemoryBank, text: str) -> None:
     """The way from the marks of a question to latents with weights."""
-    if known := banks.marks(bank, text):
+    if known := answers.marks(bank, text):
         st.button(
             f"Compose from {len(known)} mark{'s' if len(known) > 1 else ''}", icon=":material/tune:", type="tertiary",
             on_click=to_compose, args=(bank, text), key="mark_compose",
@@ -65,7 +65,7 @@ def cases(bank: MemoryBank) -> list[Question]:
 def export_rows(bank: MemoryBank) -> list[dict[str, Any]]:
     """Every mark of the bank."""
     found = bank.marks.all()
-    memories = banks.memories(bank, tuple(sorted({mark.memory for mark in found})))
+    memories = answers.memories(bank, tuple(sorted({mark.memory for mark in found})))
     return [
         {
             "query": mark.text,

@@ -12,7 +12,7 @@ import streamlit as st
 from core import Explanation, Hits, MemoryBank, Query
 from ui.kit import labels, parts, tray
 from ui.kit.fields import HEAVIEST
-from ui.session import banks
+from ui.session import answers
 
 
 def edits(bank: MemoryBank, query: Query, explanation: Explanation) -> None:
@@ -21,7 +21,7 @@ def edits(bank: MemoryBank, query: Query, explanation: Explanation) -> None:
         return
     plain = replace(query, terms=(), muted=(), masked=())
     memory = explanation.memory.id
-    before = banks.search(bank, plain, (memory,))
+    before = answers.search(bank, plain, (memory,))
     i = before.ids.index(memory)
     changed = " · ".join(
         f"{mode} {int(before.ranks[mode][i]):,} → {explanation.ranks[mode]:,}" for mode in ("sparse", "combined")
@@ -38,11 +38,11 @@ def flips(bank: MemoryBank, query: Query, explanation: Explanation) -> None:
         asked = st.toggle(f"What would bring it among the first {query.k} of sparse?", key="flips", width="content")
         if not asked:
             return
-        found = banks.flips(bank, query, explanation.memory.id)
+        found = answers.flips(bank, query, explanation.memory.id)
         if not found:
             parts.small("No edit of a single latent does.")
             return
-        names = banks.labels(bank, [flip.term.latent for flip in found])
+        names = answers.labels(bank, [flip.term.latent for flip in found])
         for flip in found:
             weight = max(-HEAVIEST, min(HEAVIEST, flip.term.weight))
             sign = "+" if weight > 0 else "−"
@@ -68,7 +68,7 @@ def disagreement(bank: MemoryBank, query: Query, hits: Hits) -> list[dict[str, A
             "only_first": ", ".join(one.only_a),
             "only_second": ", ".join(one.only_b),
         }
-        for one in banks.agreement(bank, query)
+        for one in answers.agreement(bank, query)
     ]
     st.dataframe(
         rows,

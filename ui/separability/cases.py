@@ -10,7 +10,7 @@ from core import SIMILARITIES, CoreError, MemoryBank
 from ui.address import link
 from ui.kit import parts
 from ui.library import imports
-from ui.session import banks
+from ui.session import answers, banks, jobs
 from ui.session.jobs import Job
 
 AGAINST = {"same": "the same dialogue", "other": "another dialogue"}
@@ -64,7 +64,7 @@ def changed() -> None:
 
 def controls(bank: MemoryBank) -> tuple[str, str, bool, str]:
     """(source, similarity, whether against another dialogue, format of the picture)"""
-    known = banks.case_sources(bank)
+    known = answers.case_sources(bank)
     state = st.session_state
     if state["sep_source"] not in known:
         if state["sep_source"]:
@@ -101,14 +101,14 @@ def own(bank: MemoryBank, source: str) -> None:
 
 def encode(bank: MemoryBank, source: str) -> None:
     with parts.kept_problem():
-        cases = banks.cases(bank, source)
-        banks.jobs().start(str(bank.path), f"Encoding cases of {bank.name}", bank.separability.encode(cases))
+        cases = answers.cases(bank, source)
+        jobs.start(str(bank.path), f"Encoding cases of {bank.name}", bank.separability.encode(cases))
 
 
 def ready(bank: MemoryBank, source: str) -> bool:
     """Whether every text has codes; else the button that makes them, or the task that is at it."""
-    missing = banks.case_texts_missing(bank, source)
-    job: Job | None = banks.job(bank)
+    missing = answers.case_texts_missing(bank, source)
+    job: Job | None = jobs.of(bank)
     if job is not None and job.running:
         parts.small(job.title)
         imports.watch(job)

@@ -17,7 +17,7 @@ from ui.kit import shares as why
 from ui.kit.figures import for_paper, picture
 from ui.kit.tokens import TokenValues
 from ui.separability import charts as charts_separability
-from ui.session import banks
+from ui.session import answers
 
 SHOWN = 10
 """Latents in either table before “show all”."""
@@ -60,7 +60,7 @@ def violins(
     what = (
         f"{len(cases):,} cases: {source} · {SIMILARITIES[found.similarity]} · grey: 95 % of SEPs of permuted questions"
     )
-    for_paper(figure, TITLE, banks.provenance(bank), what)
+    for_paper(figure, TITLE, answers.provenance(bank), what)
     st.plotly_chart(figure, key=key, on_select=on_select, selection_mode="points",
                     config=picture(f"{bank.name}-separability", kind))  # fmt: skip
 
@@ -110,7 +110,7 @@ def compared(bank: MemoryBank, found: Sequence[Difference], kind: str, n: int) -
     ]
     drawn = charts_separability.intervals(rows)
     drawn.update_xaxes(title={"text": f"difference in {FIGURES[figure or next(iter(FIGURES))]}"})
-    for_paper(drawn, "Which mode separates better?", banks.provenance(bank), f"{n:,} cases, paired bootstrap, 95 %")
+    for_paper(drawn, "Which mode separates better?", answers.provenance(bank), f"{n:,} cases, paired bootstrap, 95 %")
     st.plotly_chart(drawn, key="sep_intervals", config=picture(f"{bank.name}-separability-modes", kind))
 
 
@@ -152,11 +152,11 @@ def case(bank: MemoryBank, found: Separation, easy: bool, chosen: Case, choose: 
     case_select(found, easy, chosen)
     with st.container(horizontal=True, vertical_alignment="center"):
         parts.small(standing(found, easy, chosen))
-        if chosen.context_id and banks.memories(bank, (chosen.context_id,)):
+        if chosen.context_id and answers.memories(bank, (chosen.context_id,)):
             st.button(
                 "Open the context", icon=":material/notes:", on_click=ways.open_memory, args=(chosen.context_id, latent)
             )
-    latents = banks.case_latents(bank, chosen, found.similarity, easy)
+    latents = answers.case_latents(bank, chosen, found.similarity, easy)
     other = chosen.elsewhere if easy else chosen.unrelated
     with st.container(key="sep_sides"):
         left, right = st.columns(2, gap="large")
@@ -184,7 +184,7 @@ def side(
 ) -> None:  # fmt: skip
     everything = st.session_state.get(f"{key}_all", False)
     shown = found if everything else found[:SHOWN]
-    names = banks.labels(bank, (one.latent for one in shown))
+    names = answers.labels(bank, (one.latent for one in shown))
     drawn = data(context, question, found, shown, unrelated, latent, names)
     components.draw("why", key, drawn, latent=choose, open=ways.open_latent)
     total = sum(abs(one.helped) for one in found)
@@ -284,8 +284,8 @@ def export_modes(found: Separation, easy: bool) -> list[dict[str, Any]]:
 
 
 def export_latents(bank: MemoryBank, found: Separation, easy: bool, chosen: Case) -> list[dict[str, Any]]:
-    latents = banks.case_latents(bank, chosen, found.similarity, easy)
-    names = banks.labels(bank, (one.latent for one in latents))
+    latents = answers.case_latents(bank, chosen, found.similarity, easy)
+    names = answers.labels(bank, (one.latent for one in latents))
     return [
         {
             "case": chosen.id, **labels.columns(one.latent, names), "related": one.related,

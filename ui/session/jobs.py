@@ -7,7 +7,9 @@ import time
 from collections.abc import Generator
 from typing import Any, Literal
 
-from core import CoreError, Progress
+import streamlit as st
+
+from core import CoreError, MemoryBank, Progress
 
 State = Literal["running", "done", "stopped", "failed"]
 
@@ -130,6 +132,37 @@ class Jobs:
         with self._lock:
             if key in self._jobs and not self._jobs[key].running:
                 del self._jobs[key]
+
+
+# --- those of this process --------------------------------------------------------------------------------------------
+
+
+@st.cache_resource(show_spinner=False)
+def _jobs() -> Jobs:
+    return Jobs()
+
+
+def start(key: str, title: str, task: Generator[Any, None, Any]) -> Job:
+    """Begin a task in the background. Raises CoreError where one of this key is still running."""
+    return _jobs().start(key, title, task)
+
+
+def get(key: str) -> Job | None:
+    return _jobs().get(key)
+
+
+def of(bank: MemoryBank) -> Job | None:
+    """The long task of a bank, running or just ended."""
+    return get(str(bank.path))
+
+
+def running() -> bool:
+    return _jobs().running()
+
+
+def dismiss(key: str) -> None:
+    """Forget a job that has ended."""
+    _jobs().dismiss(key)
 
 
 def duration(seconds: float) -> str:

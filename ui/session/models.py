@@ -7,7 +7,9 @@ import threading
 from collections.abc import Callable
 from typing import Protocol
 
-from core import CoreError
+import streamlit as st
+
+from core import CoreError, Engine, presets
 from core.encoding.engines import Encoder
 
 
@@ -99,3 +101,26 @@ class Pool:
             idle = [e for other, e in self._engines.items() if other not in self._used.values() and e.warm]
         for engine in idle:
             engine.release()
+
+
+# --- those of this process --------------------------------------------------------------------------------------------
+
+SECONDS_READY_HOLDS = 5.0
+"""Whether files of an engine are here is looked up again after so long."""
+
+
+def make_engine(name: str) -> Encoder:
+    """Tests put engines without weights here."""
+    return Engine.named(name)
+
+
+@st.cache_resource(show_spinner=False)
+def pool() -> Pool:
+    """The engines of the whole process: the weights of each are loaded once."""
+    return Pool(make_engine)
+
+
+@st.cache_data(ttl=SECONDS_READY_HOLDS, show_spinner=False)
+def ready() -> list[str]:
+    """Engines that can encode on this machine."""
+    return [name for name, spec in presets().items() if not Engine(spec).missing()]

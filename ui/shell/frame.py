@@ -17,7 +17,7 @@ from streamlit.navigation.page import StreamlitPage
 from core import MemoryBank, Query
 from ui.address import link
 from ui.kit import parts
-from ui.session import banks
+from ui.session import answers, banks
 from ui.shell import addresses, sidebar
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -143,4 +143,4 @@ def body(stem: str) -> Iterator[Body]:
     with actions:
         parts.actions(link.address(stem, addresses.of(stem), addresses.PAGES), page)
     with parts.problems():
-        parts.foot(banks.provenance(page.bank, page.query))
+        parts.foot(answers.provenance(page.bank, page.query))

@@ -13,7 +13,7 @@ from ui.address import link, ways
 from ui.address.fields import Scope
 from ui.kit import parts
 from ui.kit.colours import STATE_COLOURS
-from ui.session import banks
+from ui.session import answers, banks, jobs
 
 SECONDS_BETWEEN_LOOKS = 1.0
 WHOLE = "<br>It reads a memory as one token: its latents have no place in the text."
@@ -59,13 +59,13 @@ def engine() -> None:
     """Which engine the bank is seen through: those that it holds codes of, and those that could encode it."""
     state = st.session_state
     try:
-        offered = banks.engines(banks.current())
+        offered = answers.engines(banks.current())
     except EngineMissing:
         offered = {}
     if state["engine"] not in offered:
         said = state["engine"][:80]
         ways.use_engine(banks.DEFAULT_ENGINE)
-        offered = banks.engines(banks.current())
+        offered = answers.engines(banks.current())
         link.note(f"The engine “{said}” is not here, nor has this bank codes of it. Known: {', '.join(offered)}.")
     st.selectbox(
         "Engine",
@@ -86,7 +86,7 @@ def engine_changed() -> None:
 
 
 def _busy() -> bool:
-    job = banks.job(banks.current())
+    job = jobs.of(banks.current())
     return banks.warmer().state in ("cold", "warming") or (job is not None and job.running)
 
 
@@ -110,8 +110,8 @@ def _state() -> None:
 
 def _draw_state() -> None:
     bank = banks.current()
-    sizes = banks.counts(bank)
-    warmer, job = banks.warmer(), banks.job(bank)
+    sizes = answers.counts(bank)
+    warmer, job = banks.warmer(), jobs.of(bank)
     words, colour = WORDS[warmer.state], STATE_COLOURS.get(warmer.state, STATE_COLOURS["busy"])
     if job is not None and job.running:
         colour = STATE_COLOURS["busy"]

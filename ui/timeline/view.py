@@ -13,7 +13,7 @@ from core import MemoryBank, Timeline
 from ui.address import link
 from ui.atlas.charts import Frame
 from ui.kit import choice, labels, parts, pictures
-from ui.session import banks
+from ui.session import answers
 from ui.timeline import charts as charts_timeline
 from ui.timeline.fields import CHOICES
 
@@ -34,21 +34,19 @@ def line(bank: MemoryBank, conversation: str) -> Timeline | None:
         if not bank.knows_query(text):
             parts.waiting_for_model("its latents are followed")
             return None
-        return _line(banks.place(bank), bank.version, conversation, text, (), k, bank)
+        return _line(bank, conversation, text, (), k)
     if by == "picked":
         picked = _known(bank, state["timeline_latents"])
         if not picked:
             st.write("Pick latents by their label, word or number.")
             return None
-        return _line(banks.place(bank), bank.version, conversation, "", tuple(picked), k, bank)
-    return _line(banks.place(bank), bank.version, conversation, "", (), k, bank)
+        return _line(bank, conversation, "", tuple(picked), k)
+    return _line(bank, conversation, "", (), k)
 
 
-@st.cache_data(max_entries=32, show_spinner="Reading the dialogue")
-def _line(
-    path: str, version: int, conversation: str, text: str, latents: tuple[int, ...], k: int, _bank: MemoryBank
-) -> Timeline:
-    return _bank.timeline(conversation, text, latents, k)
+@answers.remembered(32, "Reading the dialogue")
+def _line(bank: MemoryBank, conversation: str, text: str, latents: tuple[int, ...], k: int) -> Timeline:
+    return bank.timeline(conversation, text, latents, k)
 
 
 def _known(bank: MemoryBank, picked: list[int]) -> list[int]:
@@ -60,7 +58,7 @@ def _known(bank: MemoryBank, picked: list[int]) -> list[int]:
 
 def form(bank: MemoryBank) -> str:
     """The controls in one row; returns the dialogue."""
-    names, state = banks.conversations(bank), st.session_state
+    names, state = answers.conversations(bank), st.session_state
     if state["timeline_of"] not in names:
         if state["timeline_of"]:
             link.note(f"{bank.name} has no conversation “{state['timeline_of'][:80]}”; this is another one.")
@@ -89,10 +87,10 @@ def _pick(bank: MemoryBank) -> None:
     """Latents found by label, added to those picked before."""
     state = st.session_state
     words = st.text_input("Find a latent", key="timeline_find", persist_state="session", placeholder="phone", width=170)
-    table = banks.latent_table(bank, search=words.strip(), live=True, sort="memories", limit=60)
+    table = answers.latent_table(bank, search=words.strip(), live=True, sort="memories", limit=60)
     picked = [i for i in state["timeline_latents"] if i < bank.latents.n]
     offered = list(dict.fromkeys([*picked, *table["latent"].to_pylist()]))
-    names = banks.labels(bank, offered)
+    names = answers.labels(bank, offered)
     state["timeline_picks"] = picked
     st.multiselect(
         "Picked", offered, key="timeline_picks", on_change=_picked, placeholder="choose latents",
@@ -108,7 +106,7 @@ def figure(
     bank: MemoryBank, found: Timeline, latent: int | None, memory: str | None, choose: Callable[[int, int], None]
 ) -> None:
     """The map; a click gives (turn, latent)."""
-    state, stamp = st.session_state, banks.provenance(bank)
+    state, stamp = st.session_state, answers.provenance(bank)
     titles = {
         "recurring": f"Which topics come and go in {found.conversation}?",
         "text": f"When does {found.conversation} touch on “{parts.short(state['timeline_text'], 40)}”?",
@@ -120,7 +118,7 @@ def figure(
         f"{stamp['fingerprint'][:8]}",
         st.context.theme.type == "dark", revision="timeline",
     )  # fmt: skip
-    names = {i: labels.marked(one) for i, one in banks.labels(bank, found.latents.tolist()).items()}
+    names = {i: labels.marked(one) for i, one in answers.labels(bank, found.latents.tolist()).items()}
     texts = bank.index().texts
     rows = [bank.index().row(i) for i in found.ids]
     words = [texts[row] if row is not None else "" for row in rows]
@@ -182,7 +180,7 @@ def _stays(first: int, last: int, n: int) -> str:
 
 def rows(bank: MemoryBank, found: Timeline) -> list[dict[str, Any]]:
     """One row a latent: when it enters, how often it returns, its longest stay and absence, in turns."""
-    names = banks.labels(bank, found.latents.tolist())
+    names = answers.labels(bank, found.latents.tolist())
     out = []
     for latent, weight, spells, values in zip(
         found.latents.tolist(), found.weight.tolist(), found.episodes, found.values, strict=True
@@ -201,7 +199,7 @@ def rows(bank: MemoryBank, found: Timeline) -> list[dict[str, Any]]:
 
 def cell_rows(bank: MemoryBank, found: Timeline) -> list[dict[str, Any]]:
     """Every firing of a shown latent, for export."""
-    names = banks.labels(bank, found.latents.tolist())
+    names = answers.labels(bank, found.latents.tolist())
     row, turn = np.nonzero(found.values)
     return [
         {"conversation": found.conversation, "turn": t + 1, "session": found.sessions[found.session_of[t]],
