@@ -27,6 +27,7 @@ from core.retrieval.index import Index
 from core.types import Reading
 from ui.atlas import charts as charts_map
 from ui.atlas import cluster_names
+from ui.kit.figures import Frame
 
 T = TypeVar("T")
 KEPT = 0.35
@@ -111,7 +112,7 @@ def main() -> None:
         timed(f"contrast of {len(left):,} with the rest, latents counted once", lambda: bank.groups.contrast(left))
         timed("the same again", lambda: bank.groups.contrast(left))
         colour = charts_map.Groups(clusters, [str(i) for i in range(int(clusters.max()) + 1)])
-        frame = charts_map.Frame("100k", ("x", "y"), "benchmark")
+        frame = Frame("100k", ("x", "y"), "benchmark")
         figure = timed("figure", lambda: charts_map.scatter(found.places, colour, (), charts_map.Marks(), frame))
         spec = timed("figure as JSON", figure.to_json)
         print(f"  {len(spec) / 1e6:.1f} MB go to the browser")

@@ -11,7 +11,8 @@ from ui.atlas import form as atlas_form
 from ui.atlas import laying
 from ui.atlas import map as atlas
 from ui.atlas import panel as atlas_panel
-from ui.kit import choice, parts, pictures, tray
+from ui.kit import choice, pictures, states, tray
+from ui.kit.page import Body
 from ui.shell import frame
 
 
@@ -55,10 +56,10 @@ def figures(bank: MemoryBank, found: dict[str, MemoryMap], asked: atlas_form.Ask
     return selected
 
 
-def draw(page: frame.Body) -> None:
+def draw(page: Body) -> None:
     bank = page.bank
-    parts.told_problem()
-    if parts.nothing_to_recall(bank):
+    states.told_problem()
+    if states.nothing_to_recall(bank):
         return
     known(bank)
     asked = atlas_form.form(bank)
@@ -67,8 +68,8 @@ def draw(page: frame.Body) -> None:
     if found is None:
         return
     if asked.text and not bank.knows_query(asked.text):
-        with parts.problems():
-            parts.waiting_for_model("the text is placed")
+        with states.problems():
+            states.waiting_for_model("the text is placed")
     columns = atlas.grouped(bank, found, asked)
     atlas_form.settle(bank, columns)
     selected = figures(bank, found, asked)
@@ -76,7 +77,7 @@ def draw(page: frame.Body) -> None:
     atlas_panel.legend(bank, found, asked)
     atlas_form.select(columns)
     alone = None if selected is None or len(selected.rows) > 1 else first.ids[selected.rows[0]]
-    atlas_panel.memory(bank, alone)
+    choice.memory(bank, alone)
     for codes, one in found.items():
         page.export(f"{codes} map", lambda one=one: atlas.map_rows(bank, one, asked, selected))  # type: ignore[misc]
     if first.explained:

@@ -6,13 +6,14 @@ import streamlit as st
 
 from core import Query
 from ui.compose import adding, composer, mixer, mixture, saved
-from ui.kit import parts
+from ui.kit import states
+from ui.kit.page import Body
 from ui.query import marks
 from ui.session import answers
 from ui.shell import frame
 
 
-def show(page: frame.Body, query: Query) -> None:
+def show(page: Body, query: Query) -> None:
     """Right: the memories, with what each latent added; below them the mixture as an equation and as Python."""
     bank = page.bank
     page.python = mixture.python(bank, query)
@@ -21,7 +22,7 @@ def show(page: frame.Body, query: Query) -> None:
         return
     page.query = query
     if query.text and not bank.knows_query(query.text):
-        parts.waiting_for_model("these words are answered")
+        states.waiting_for_model("these words are answered")
         return
     found = answers.search(bank, query)
     best = tuple(found.ids[i] for i in found.top("sparse"))
@@ -38,10 +39,10 @@ def show(page: frame.Body, query: Query) -> None:
     st.code(page.python, language="python")
 
 
-def draw(page: frame.Body) -> None:
+def draw(page: Body) -> None:
     bank = page.bank
-    parts.told_problem()
-    if parts.nothing_to_recall(bank):
+    states.told_problem()
+    if states.nothing_to_recall(bank):
         return
     query = mixer.query_form(bank)
     saved.told(bank)

@@ -8,14 +8,15 @@ from ui.evaluate import engines as versus
 from ui.evaluate import misses, proofs, results
 from ui.evaluate import runs as evaluation
 from ui.evaluate.fields import RUN_VIEWS, VIEWS
-from ui.kit import choice, parts
+from ui.kit import choice, states
+from ui.kit.page import Body
 from ui.session import answers
 from ui.shell import frame
 
 
-def draw(page: frame.Body) -> None:
+def draw(page: Body) -> None:
     bank = page.bank
-    parts.told_problem()
+    states.told_problem()
     looked = st.segmented_control(
         "What is measured", list(VIEWS), format_func=lambda name: VIEWS[name],
         key="evaluate_view", persist_state="session", required=True, label_visibility="collapsed",

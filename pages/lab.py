@@ -5,16 +5,17 @@ from __future__ import annotations
 import streamlit as st
 
 from core import Lab
-from ui.kit import parts
+from ui.kit import states, widgets
+from ui.kit.page import Body
 from ui.lab import form as lab
 from ui.lab import views as lab_views
 from ui.lab.fields import VIEWS
 from ui.shell import frame
 
 
-def draw(page: frame.Body) -> None:
+def draw(page: Body) -> None:
     bank = page.bank
-    parts.told_problem()
+    states.told_problem()
     lab.form(bank)
     busy = lab.progress()
     heads = Lab().list()
@@ -34,7 +35,7 @@ def draw(page: frame.Body) -> None:
         persist_state="session", required=True, label_visibility="collapsed",
     )  # fmt: skip
     lab_views.VIEWS[view or "sparsity"](runs)
-    parts.picture_format()
+    widgets.picture_format()
     page.export("figures", lambda: lab_views.figure_rows(runs))
     page.export("traces", lambda: lab_views.trace_rows(runs))
     page.export("latents by category", lambda: lab_views.latent_rows(runs))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
-from ui.kit import choice, parts, tray
+from ui.kit import choice, states, tray
+from ui.kit.page import Body
 from ui.latents import card as latent_card
 from ui.latents import dictionary, health, label_files, learnt, microscope
 from ui.latents.fields import VIEWS
@@ -12,7 +13,7 @@ from ui.session import answers
 from ui.shell import frame
 
 
-def show_dictionary(page: frame.Body, latent: int | None) -> None:
+def show_dictionary(page: Body, latent: int | None) -> None:
     """Left the search and what it finds, right one latent."""
     bank = page.bank
     with st.container(key="latents_split"):
@@ -29,7 +30,7 @@ def show_dictionary(page: frame.Body, latent: int | None) -> None:
     page.python = dictionary.python(bank, shown)
 
 
-def show_pair(page: frame.Body, latent: int | None) -> None:
+def show_pair(page: Body, latent: int | None) -> None:
     bank = page.bank
     pair = microscope.draw(bank, latent, choice.choose_latent)
     if pair is not None:
@@ -37,7 +38,7 @@ def show_pair(page: frame.Body, latent: int | None) -> None:
         page.python = microscope.python(bank, pair)
 
 
-def show_weights(page: frame.Body) -> None:
+def show_weights(page: Body) -> None:
     """What learning made of the latents."""
     bank = page.bank
     rows = learnt.draw(bank)
@@ -49,7 +50,7 @@ def show_weights(page: frame.Body) -> None:
     )
 
 
-def show_health(page: frame.Body) -> None:
+def show_health(page: Body) -> None:
     """How well the dictionary fits this bank, and how far its labels may be believed."""
     bank = page.bank
     found, here = answers.health(bank), answers.trust_figures(bank)
@@ -69,11 +70,11 @@ def show_health(page: frame.Body) -> None:
     )
 
 
-def draw(page: frame.Body) -> None:
+def draw(page: Body) -> None:
     bank = page.bank
-    parts.told_problem()
+    states.told_problem()
     label_files.told()
-    if not bank.latents.n and parts.nothing_to_recall(bank):
+    if not bank.latents.n and states.nothing_to_recall(bank):
         return
     with st.container(horizontal=True, vertical_alignment="center"):
         view = st.segmented_control(

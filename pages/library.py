@@ -8,7 +8,8 @@ import streamlit as st
 
 from core import MemoryBank
 from ui.address import ways
-from ui.kit import export, parts
+from ui.kit import export, prose, reports, states
+from ui.kit.page import Body
 from ui.latents import health
 from ui.library import engines, imports
 from ui.session import answers, banks, jobs
@@ -19,7 +20,7 @@ def open_or_create() -> None:
     with st.popover("Open or create a bank", icon=":material/folder_open:"):
         st.text_input("A new bank, by name", key="library_name", placeholder="my conversations")
         st.button("Create", on_click=attempt, args=("create",), key="library_create")
-        st.caption(f"It is kept as a file in {parts.plain(str(banks.folder()))}.")
+        st.caption(f"It is kept as a file in {prose.plain(str(banks.folder()))}.")
         st.text_input("A bank anywhere, by path", key="library_open_path", placeholder="~/research/memories.duckdb")
         with st.container(horizontal=True):
             st.button("Open", on_click=attempt, args=("open",), key="library_open")
@@ -29,7 +30,7 @@ def open_or_create() -> None:
 def attempt(what: str) -> None:
     """A button of the popover; a problem is told above the page."""
     state = st.session_state
-    with parts.kept_problem():
+    with states.kept_problem():
         if what == "create":
             ways.use_bank(banks.create(state["library_name"]))
         else:
@@ -81,15 +82,15 @@ def exports(bank: MemoryBank) -> None:
     )  # fmt: skip
 
 
-def draw(page: frame.Body) -> None:
+def draw(page: Body) -> None:
     bank = page.bank
-    parts.told_problem()
+    states.told_problem()
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.subheader(parts.plain(bank.name), anchor=False, width="content")
-        parts.small(str(bank.path))
+        st.subheader(prose.plain(bank.name), anchor=False, width="content")
+        prose.small(str(bank.path))
         open_or_create()
     contents(bank)
-    imports.progress(bank)
+    reports.progress(bank)
     left, right = st.columns(2, gap="large")
     with left:
         st.subheader("Import", anchor=False)

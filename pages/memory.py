@@ -8,8 +8,9 @@ import streamlit as st
 
 from core import Codes, Memory, MemoryBank
 from ui.address import link, ways
-from ui.kit import choice, labels, parts
-from ui.kit.tokens import TokenValues
+from ui.kit import choice, labels, prose, states, widgets
+from ui.kit.page import Body
+from ui.kit.tokens import TokenValues, strongest
 from ui.memory import about, strip
 from ui.session import answers
 from ui.shell import frame
@@ -37,7 +38,7 @@ def find(bank: MemoryBank) -> Memory | None:
             "Find by words or id", key="memory_find", persist_state="session", placeholder="any words, or an id"
         )
     with where:
-        conversation = parts.conversation_select(bank)
+        conversation = widgets.conversation_select(bank)
     found = bank.find(text, conversation, FOUND)
     wanted = st.session_state.get("memory")
     current = answers.memories(bank, (wanted,)).get(wanted) if wanted else None
@@ -54,7 +55,7 @@ def find(bank: MemoryBank) -> Memory | None:
     with which:
         st.selectbox(
             f"Memory ({len(found)}{more} found)", list(listed), key="memory_pick", on_change=picked,
-            format_func=lambda name: f"{name} — {parts.short(listed[name].text)}",
+            format_func=lambda name: f"{name} — {prose.short(listed[name].text)}",
         )  # fmt: skip
     return current
 
@@ -74,9 +75,9 @@ def chosen(bank: MemoryBank, tokens: TokenValues) -> tuple[int | None, int | Non
     return latent, token
 
 
-def draw(page: frame.Body) -> None:
+def draw(page: Body) -> None:
     bank = page.bank
-    if parts.nothing_to_recall(bank):
+    if states.nothing_to_recall(bank):
         return
     memory = find(bank)
     if memory is None:
@@ -84,7 +85,7 @@ def draw(page: frame.Body) -> None:
     codes = answers.codes(bank, (memory.id,)).get(memory.id)
     if codes is None:
         st.text(memory.text)
-        parts.to_library("This memory has no latents of this engine yet. Encode what is pending in the Library.")
+        states.to_library("This memory has no latents of this engine yet. Encode what is pending in the Library.")
         return
     tokens = tokens_of(bank, memory, codes)
     latent, token = chosen(bank, tokens)
@@ -92,14 +93,14 @@ def draw(page: frame.Body) -> None:
     tinted = "total activation" if latent is None else labels.said(latent, answers.labels(bank, [latent]))
     known = "" if tokens.complete else " Only the peak of each latent is known until the model is warm."
     with st.container(horizontal=True, vertical_alignment="center"):
-        parts.small(f"Tinted by {tinted}. Point at a token to see its latents, click to choose it.{known}")
+        prose.small(f"Tinted by {tinted}. Point at a token to see its latents, click to choose it.{known}")
         if latent is not None:
             st.button("Open in Latents", icon=":material/grain:", on_click=ways.open_latent, args=(latent,))
     if token is not None:
         strip.at_token(bank, tokens, token, latent, choice.choose_latent)
     left, right = st.columns(2, gap="medium")
     with left:
-        found = strip.strongest(codes, memory.text)
+        found = strongest(codes, memory.text)
         st.subheader(f"Strongest of {len(found):,} latents", anchor=False)
         stamp = hashlib.sha256(memory.id.encode()).hexdigest()[:12]
         strip.bars(bank, found, latent, f"bars_{stamp}_{latent}", choice.choose_latent)

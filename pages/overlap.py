@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
-from ui.kit import choice, parts
+from ui.kit import choice, prose, states
+from ui.kit.page import Body
 from ui.overlap import view as overlap
 from ui.shell import frame
 
@@ -14,12 +15,12 @@ def zoomed_out(shown: overlap.View) -> None:
     if st.session_state.get("overlap_zoom"):
         with st.container(horizontal=True, vertical_alignment="center"):
             st.button("Back to all", icon=":material/zoom_out:", on_click=overlap.let_go, key="overlap_back")
-            parts.small(f"{len(shown.found):,} {overlap.ROWS[shown.found.by]}, zoomed in")
+            prose.small(f"{len(shown.found):,} {overlap.ROWS[shown.found.by]}, zoomed in")
 
 
-def draw(page: frame.Body) -> None:
+def draw(page: Body) -> None:
     bank = page.bank
-    if parts.nothing_to_recall(bank):
+    if states.nothing_to_recall(bank):
         return
     kind = overlap.controls(bank)
     shown = overlap.view(bank)

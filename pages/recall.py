@@ -7,8 +7,9 @@ import streamlit as st
 from core import Explanation, Hits, MemoryBank, Query
 from ui.address import link, ways
 from ui.kit import cards as hits
-from ui.kit import choice, parts, tray
+from ui.kit import choice, prose, states, tray
 from ui.kit import shares as why
+from ui.kit.page import Body
 from ui.kit.tokens import TokenValues
 from ui.query import form as asking
 from ui.query import marks
@@ -27,7 +28,7 @@ def suggest(bank: MemoryBank) -> None:
     """Nothing was asked yet: offer questions that the bank came with."""
     st.write("Type a question above, or begin with one of these.")
     for question in bank.questions()[:4]:
-        st.button(parts.plain(question.text), on_click=ask, args=(question.text,), key=f"suggest_{question.id}")
+        st.button(prose.plain(question.text), on_click=ask, args=(question.text,), key=f"suggest_{question.id}")
 
 
 def ask(text: str) -> None:
@@ -55,7 +56,7 @@ def explained(bank: MemoryBank, query: Query, found: Hits, memory: str, latent: 
     with st.container(horizontal=True, vertical_alignment="center"):
         st.subheader("Why this one", anchor=False, width="content")
         st.text(memory, width="content")
-        parts.small(why.standing(explanation))
+        prose.small(why.standing(explanation))
         marks.buttons(bank, query.text, memory)
         st.button("Open in Memory", icon=":material/notes:", on_click=ways.open_memory, args=(memory, latent))
     whatif.edits(bank, query, explanation)
@@ -67,7 +68,7 @@ def explained(bank: MemoryBank, query: Query, found: Hits, memory: str, latent: 
         st.caption(f"Latent {latent} does not fire in both texts, so it adds nothing here.")
     why.draw(why.data(explanation, sides[0], sides[1], latent, shown, names), choice.choose_latent, ways.open_latent)
     with st.container(horizontal=True, vertical_alignment="center"):
-        parts.small(why.summary(explanation, shown))
+        prose.small(why.summary(explanation, shown))
         marks.learn(bank, query.text)
         if len(explanation.shares) > why.SHOWN:
             st.toggle("Show all latents", key="why_all", width="content")
@@ -81,10 +82,10 @@ def needs_model(query: Query) -> bool:
     return bool(query.masked) or (query.criterion == "fits" and query.threshold is None)
 
 
-def draw(page: frame.Body) -> None:
+def draw(page: Body) -> None:
     bank = page.bank
-    parts.told_problem()
-    if parts.nothing_to_recall(bank):
+    states.told_problem()
+    if states.nothing_to_recall(bank):
         return
     query = asking.query_form(bank)
     tray.draw(bank, "recall_tray", text=query.text, on_recall=True)
@@ -93,7 +94,7 @@ def draw(page: frame.Body) -> None:
         return
     page.query = query
     if query.text and not (bank.engine.warm or (bank.knows_query(query.text) and not needs_model(query))):
-        parts.waiting_for_model("this query is answered")
+        states.waiting_for_model("this query is answered")
         return
     memory = known_memory(bank, st.session_state.get("memory"))
     found = answers.search(bank, query, (memory,) if memory else ())

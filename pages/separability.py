@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import streamlit as st
 
-from ui.kit import choice, parts
+from ui.kit import choice, states
+from ui.kit.page import Body
 from ui.separability import cases
 from ui.separability import view as separability
 from ui.session import answers
 from ui.shell import frame
 
 
-def draw(page: frame.Body) -> None:
+def draw(page: Body) -> None:
     bank = page.bank
-    parts.told_problem()
+    states.told_problem()
     cases.told()
     source, similarity, easy, kind = cases.controls(bank)
     if not cases.ready(bank, source):

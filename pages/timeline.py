@@ -8,9 +8,9 @@ import streamlit as st
 
 from core import MemoryBank, Timeline
 from ui.address import ways
-from ui.atlas import panel as atlas_panel
+from ui.kit import choice, labels, prose, states, tray
 from ui.kit import contrast as contrasts
-from ui.kit import labels, parts, tray
+from ui.kit.page import Body
 from ui.session import answers
 from ui.shell import frame
 from ui.timeline import view as timeline
@@ -54,7 +54,7 @@ def latents(bank: MemoryBank, found: Timeline, latent: int | None) -> None:
         placeholder="–",
         alt=f"{len(rows)} latents: when each enters, how often it returns, its longest stay and absence.",
     )  # fmt: skip
-    parts.small("Stays and absences in turns; a silence of more than four turns ends a stay.")
+    prose.small("Stays and absences in turns; a silence of more than four turns ends a stay.")
 
 
 def chosen(bank: MemoryBank, found: Timeline, latent: int | None, memory: str | None) -> None:
@@ -63,22 +63,22 @@ def chosen(bank: MemoryBank, found: Timeline, latent: int | None, memory: str | 
         st.caption("Choose a row, or a cell of the map, to follow one latent.")
     else:
         contrasts.chosen(bank, latent)
-        st.write(parts.plain(timeline.told(found, latent)))
+        st.write(prose.plain(timeline.told(found, latent)))
         turns = found.turns(latent)
         texts = answers.memories(bank, tuple(found.ids[t] for t in turns))
         st.session_state["timeline_turn"] = found.ids.index(memory) if memory in texts else None
         st.selectbox(
             f"Read one of its {len(turns):,} turns", turns, key="timeline_turn", on_change=read_turn, args=(found,),
-            format_func=lambda t: f"{t + 1}: {parts.short(texts[found.ids[t]].text)}", index=None,
+            format_func=lambda t: f"{t + 1}: {prose.short(texts[found.ids[t]].text)}", index=None,
             placeholder="choose a turn",
         )  # fmt: skip
-    atlas_panel.memory(bank)
+    choice.memory(bank)
 
 
-def draw(page: frame.Body) -> None:
+def draw(page: Body) -> None:
     bank = page.bank
-    parts.told_problem()
-    if parts.nothing_to_recall(bank):
+    states.told_problem()
+    if states.nothing_to_recall(bank):
         return
     if not answers.conversations(bank):
         st.write("The memories of this bank stand alone: only a dialogue has a timeline.")

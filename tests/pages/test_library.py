@@ -10,7 +10,7 @@ import pytest
 from core import MemoryBank
 from tests.fakes import FakeEncoder
 from tests.pages.conftest import Shown
-from ui.library import imports
+from ui.kit import uploads
 from ui.session import banks, jobs
 
 Show = Callable[..., Shown]
@@ -165,7 +165,7 @@ def test_uploads_keep_their_names_and_nothing_else() -> None:
         def getbuffer(self) -> memoryview:
             return memoryview(b"{}")
 
-    folder = imports.uploaded([Upload("../../a.jsonl"), Upload("C:\\x\\b.csv"), Upload(".."), Upload("a.jsonl")])
+    folder = uploads.uploaded([Upload("../../a.jsonl"), Upload("C:\\x\\b.csv"), Upload(".."), Upload("a.jsonl")])
     assert sorted(p.name for p in folder.glob("*/*")) == ["a.jsonl", "a.jsonl", "b.csv", "upload"]
     assert all(p.resolve().is_relative_to(folder.resolve()) for p in folder.glob("*/*"))
 

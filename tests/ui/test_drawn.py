@@ -15,7 +15,7 @@ import pytest
 from core import MemoryBank, Query
 from tests.fakes import N_LATENTS, FakeEncoder, latent_of
 from ui.kit import cards as hits
-from ui.kit import charts, components, export, parts
+from ui.kit import charts, components, export, prose
 from ui.kit import shares as why
 from ui.kit.colours import ACTIVATION, MODE_COLOURS
 from ui.kit.tokens import TokenValues, spectrum
@@ -128,11 +128,11 @@ def test_why_adds_up(make_bank: Make) -> None:
     [(0.5246, ".525"), (-0.25, "-.250"), (9.814, "9.81"), (81.75, "81.8"), (1203.6, "1,204"), (0.9999, "1.000")],
 )
 def test_numbers_have_the_digits_they_deserve(value: float, words: str) -> None:
-    assert parts.number(value) == words
+    assert prose.number(value) == words
 
 
 def test_plain_defuses_markdown() -> None:
-    assert parts.plain("**b** $x$ <i> [a](b) :material/x: #h") == (
+    assert prose.plain("**b** $x$ <i> [a](b) :material/x: #h") == (
         "\\*\\*b\\*\\* \\$x\\$ \\<i\\> \\[a\\]\\(b\\) \\:material/x\\: \\#h"
     )
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,11 +11,10 @@ import numpy as np
 import plotly.graph_objects as go
 
 from ui.kit.colours import CATEGORIES, INK, PALE, QUIET, TIME
+from ui.kit.figures import WORDS, Frame, heading, stamp, wrapped
 
 VECTOR = 5_000
 """Up to so many points are drawn as vectors, which print at any size; more are drawn by the graphics card."""
-WORDS = 20_000
-"""Up to so many points carry their memory's words for hovering; of more, a click tells them."""
 SYMBOLS = ("circle", "diamond", "square", "triangle-up", "x")
 """Colours repeat after eight groups; then the shape tells them apart."""
 MOST_GROUPS = 8 * len(SYMBOLS)
@@ -26,9 +24,6 @@ LONGEST_NAME = 60
 """Characters of such a name."""
 NAME_ROOM, LETTER, NAME_LINE = (720, 420), 6.5, 18
 """Pixels that a map has on a usual screen, and that a letter and a line of a name take."""
-LINE = 64
-STAMP = 78
-"""Characters of a line of the provenance."""
 Rows = Sequence[int] | np.ndarray
 
 
@@ -74,23 +69,6 @@ class Marks:
     """The polygon that selected."""
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """What stands around the points."""
-
-    title: str
-    axes: Sequence[str]
-    stamp: str
-    """Where the figure comes from, in small type."""
-    dark: bool = False
-    height: int = 620
-    revision: str = "map"
-    legend: bool = True
-    line: int = 110
-    """Characters of the title's first line."""
-    margin: dict[str, int] = field(default_factory=lambda: {"l": 0, "r": 0, "t": 56, "b": 76})
-
-
 def scatter(places: np.ndarray, colour: Groups | Values, words: Sequence[str], marks: Marks, frame: Frame) -> go.Figure:
     """Memories as points. ``customdata`` of each is its row, so that a selection names memories.
 
@@ -126,19 +104,6 @@ def scatter(places: np.ndarray, colour: Groups | Values, words: Sequence[str], m
         figure.update_xaxes(title={"text": frame.axes[0]}, zeroline=False, nticks=8)
         figure.update_yaxes(title={"text": frame.axes[1]}, zeroline=False, nticks=6, scaleanchor="x", scaleratio=1)
     return figure
-
-
-def heading(frame: Frame) -> str:
-    return "<br>".join(html.escape(line, quote=False) for line in textwrap.wrap(frame.title, frame.line))
-
-
-def stamp(text: str) -> dict[str, Any]:
-    """Where a figure comes from, as an annotation in its lower left corner."""
-    return {
-        "text": "<br>".join(map(html.escape, textwrap.wrap(text, STAMP))), "xref": "paper", "yref": "paper",
-        "x": 0, "y": 0, "xanchor": "left", "yanchor": "top", "yshift": -46, "align": "left", "showarrow": False,
-        "font": {"size": 10, "color": "#8A8A8A"},
-    }  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -269,10 +234,3 @@ def _names(places: np.ndarray, colour: Groups | Values, frame: Frame) -> list[di
 def _short(text: str, width: int) -> str:
     flat = " ".join(text.split())
     return html.escape(flat if len(flat) <= width else flat[: width - 1] + "…")
-
-
-def wrapped(text: str) -> str:
-    """A memory's words in at most five lines, for hovering."""
-    lines = textwrap.wrap(" ".join(text[: 6 * LINE].split()), LINE) or [""]
-    more = "…" if len(lines) > 5 or len(text) > 6 * LINE else ""
-    return "<br>".join(html.escape(line, quote=False) for line in lines[:5]) + more

@@ -11,7 +11,7 @@ import numpy as np
 from core import MemoryBank
 from core.types import Label
 from core.words import empty, stems
-from ui.kit import labels, parts
+from ui.kit import labels, prose
 
 LOOKED_AT = 12
 """Latents that the name of a cluster is chosen from."""
@@ -65,12 +65,12 @@ def _name(label: Label, fired: Sequence[tuple[str, str]]) -> tuple[int, str, str
     term = _borne_out(label, [_said(text) for text, _ in fired])
     trust = labels.trust_short(label)
     if term:
-        return 0 if label.believed >= TRUSTED else 1, term, f"{parts.short(term, LONGEST)} {trust}".rstrip()
+        return 0 if label.believed >= TRUSTED else 1, term, f"{prose.short(term, LONGEST)} {trust}".rstrip()
     word = _peak([word for _, word in fired])
     if word:
-        return 2, word, f"“{parts.short(word, LONGEST)}”"
+        return 2, word, f"“{prose.short(word, LONGEST)}”"
     if label.text:
-        return LAST, label.text, f"{parts.short(label.text, LONGEST)} {trust}".rstrip()
+        return LAST, label.text, f"{prose.short(label.text, LONGEST)} {trust}".rstrip()
     return LAST + 1, str(label.latent), f"latent {label.latent}"
 
 

@@ -7,8 +7,7 @@ from collections.abc import Generator, Sequence
 import streamlit as st
 
 from core import MapPlan, MemoryBank, Progress
-from ui.kit import parts
-from ui.kit import task as watching
+from ui.kit import states, task
 from ui.session import jobs
 from ui.session.jobs import duration
 
@@ -21,14 +20,14 @@ def key(bank: MemoryBank) -> str:
 def laying(bank: MemoryBank, plans: Sequence[MapPlan]) -> Generator[Progress, None, int]:
     """One map after the other, as one task."""
     for i, plan in enumerate(plans):
-        task = bank.maps.fit(plan)
-        for step in task:
+        fitting = bank.maps.fit(plan)
+        for step in fitting:
             yield Progress(i * step.total + step.done, len(plans) * step.total, f"{plan.codes}: {step.note}")
     return len(plans)
 
 
 def start(bank: MemoryBank, plans: Sequence[MapPlan]) -> None:
-    with parts.kept_problem():
+    with states.kept_problem():
         jobs.start(key(bank), f"Laying out maps of {bank.name}", laying(bank, plans))
 
 
@@ -50,20 +49,7 @@ def offer(bank: MemoryBank, missing: Sequence[MapPlan]) -> None:
 
 def progress(bank: MemoryBank) -> bool:
     """The running task, or how it ended; whether it is running."""
-    job = jobs.get(key(bank))
-    if job is None:
-        return False
-    if job.running:
-        watching.watch(job, "atlas_stop")
-        return True
-    if job.error is not None:
-        raise job.error
-    if job.state == "failed":
-        st.error(parts.plain(job.problem), icon=":material/error:")
-    elif job.state == "stopped":
-        st.caption(f"Stopped after {duration(job.seconds)}. Nothing was changed.")
-    jobs.dismiss(key(bank))
-    return False
+    return task.panel(key(bank), "atlas_stop", "Nothing was changed.")
 
 
 def newer(bank: MemoryBank, since: dict[MapPlan, int]) -> None:

@@ -16,8 +16,9 @@ from ui.atlas import charts as charts_map
 from ui.atlas import data as map_data
 from ui.atlas.fields import FIRST_COLOUR, MOST_CORNERS, Polygon
 from ui.atlas.form import Asked, clear
-from ui.kit import components, labels, parts, pictures
+from ui.kit import components, labels, pictures, prose
 from ui.kit.colours import ACTIVATION, MODE_COLOURS
+from ui.kit.figures import WORDS, Frame
 from ui.session import answers
 
 HITS = 10
@@ -136,7 +137,7 @@ def question(bank: MemoryBank, asked: Asked, codes: str) -> str:
     if asked.colour == "latent" and asked.latent is not None:
         return f"Where does {labels.said(asked.latent, answers.labels(bank, [asked.latent]))} fire?"
     if asked.text:
-        return f"Which memories resemble “{parts.short(asked.text, 40)}” by {BY[codes]}?"
+        return f"Which memories resemble “{prose.short(asked.text, 40)}” by {BY[codes]}?"
     return f"Which memories lie near each other by {BY[codes]}?"
 
 
@@ -179,7 +180,7 @@ def draw(
     shown = live[2] if live and live[:2] == (key, base) and key in state else (wanted, selected, memory)
     state.setdefault("_atlas_sent", {})[key] = (key, base, shown)
     _, drawn, ringed = shown
-    words = bank.index().texts if len(found.ids) <= charts_map.WORDS else ()
+    words = bank.index().texts if len(found.ids) <= WORDS else ()
     waits = bool(asked.text) and not bank.knows_query(asked.text)
     marks = charts_map.Marks(
         selected=None if drawn is None else drawn.rows,
@@ -188,7 +189,7 @@ def draw(
         chosen=bank.index().row(ringed) if ringed else None,
         outline=drawn.shape[1] if drawn is not None and drawn.shape and drawn.shape[0] == codes else (),
     )
-    frame = charts_map.Frame(
+    frame = Frame(
         question(bank, asked, codes),
         axis_titles(found),
         source(bank, found),
@@ -207,7 +208,7 @@ def axis_titles(found: MemoryMap) -> list[str]:
     if found.plan.method == "umap":
         return [f"UMAP {i + 1} (no unit)" for i in range(found.plan.dims)]
     of = " of variance" if found.plan.dims == 2 else ""
-    return [f"component {i + 1} ({parts.percent(share)}{of})" for i, share in enumerate(found.explained)]
+    return [f"component {i + 1} ({prose.percent(share)}{of})" for i, share in enumerate(found.explained)]
 
 
 def _plot(bank: MemoryBank, figure: go.Figure, key: str, codes: str, selectable: bool) -> None:

@@ -13,34 +13,31 @@ from ui.address import ways
 from ui.atlas import data as map_data
 from ui.atlas import map as atlas
 from ui.atlas.form import Asked, clear
-from ui.kit import choice, components, parts
 from ui.kit import contrast as contrasts
-from ui.memory import strip
-from ui.session import answers
-from ui.shell.frame import Body, entries
+from ui.kit import prose
+from ui.kit.page import Body
 
 LISTED = 500
 """Rows of the table; the export has them all."""
-CHIPS = 8
 
 
 def legend(bank: MemoryBank, found: Mapping[str, MemoryMap], asked: Asked) -> None:
     """What the axes and the colours say, in small type; of a PCA the latents at both ends."""
     first = next(iter(found.values()))
     if first.plan.dims == 3:
-        parts.small("Drag to turn, scroll to come nearer. Select a group below; the lasso works in two dimensions.")
+        prose.small("Drag to turn, scroll to come nearer. Select a group below; the lasso works in two dimensions.")
     else:
-        parts.small(
+        prose.small(
             "Draw around points to select them; with the hand of the figure's corner, click one to read it. "
             "Double-click to let go of all."
         )
     if asked.colour == "cluster":
-        parts.small(
+        prose.small(
             "A cluster is called by labels that its memories bear out, each with its trust (1 is always right, .5 is "
             "chance), or by the “words” that set it apart."
         )
     if first.plan.method == "umap":
-        parts.small("Near points are near in the codes; distances between far groups, and the axes, mean little.")
+        prose.small("Near points are near in the codes; distances between far groups, and the axes, mean little.")
         return
     if len(found) == 1:
         atlas.axes(bank, first)
@@ -48,35 +45,6 @@ def legend(bank: MemoryBank, found: Mapping[str, MemoryMap], asked: Asked) -> No
     for column, one in zip(st.columns(len(found)), found.values(), strict=True):
         with column:
             atlas.axes(bank, one)
-
-
-def memory(bank: MemoryBank, only: str | None = None) -> None:
-    """The chosen memory, or the only one selected: its words and its strongest latents."""
-    chosen = st.session_state.get("memory") or only
-    found = answers.memories(bank, (chosen,)).get(chosen) if chosen else None
-    codes = answers.codes(bank, (chosen,)).get(chosen) if chosen else None
-    if found is None or codes is None:
-        return
-    with st.container(border=True, key="atlas_memory"):
-        with st.container(horizontal=True, vertical_alignment="center"):
-            facts = (found.id, found.role, found.conversation, found.session, found.category)
-            parts.small(" · ".join(fact for fact in facts if fact))
-            st.button(
-                "Open in Memory", icon=":material/notes:", on_click=ways.open_memory,
-                args=(found.id, st.session_state.get("latent")),
-            )  # fmt: skip
-            if st.session_state.get("memory"):
-                st.button("Let go", icon=":material/close:", on_click=let_go)
-        st.text(found.text)
-        strongest = strip.strongest(codes, found.text)[:CHIPS]
-        names = answers.labels(bank, (latent for latent, *_ in strongest))
-        chips = [components.chip(i, word, value, names.get(i)) for i, value, word in strongest]
-        data = {"before": "fires", "chips": chips, "after": "", "latent": st.session_state.get("latent")}
-        components.draw("chips", "atlas_memory_chips", data, latent=choice.choose_latent)
-
-
-def let_go() -> None:
-    st.session_state.update(memory=None, _atlas_live=None)
 
 
 def selected(
@@ -87,8 +55,7 @@ def selected(
     with st.container(horizontal=True, vertical_alignment="center"):
         st.subheader(f"{'One memory' if n == 1 else f'{n:,} memories'} selected", anchor=False, width="content")
         st.button("Clear the selection", icon=":material/close:", on_click=clear, key="atlas_clear")
-        if any(entry.stem == "overlap" for entry in entries()):
-            st.button("Overlap", icon=":material/join_inner:", on_click=ways.to, args=("overlap",))
+        st.button("Overlap", icon=":material/join_inner:", on_click=ways.to, args=("overlap",))
     with st.container(key="atlas_split"):
         left, right = st.columns([5, 6], gap="large")
     with left:
@@ -133,7 +100,7 @@ def table(bank: MemoryBank, chosen: atlas.Selection) -> None:
         column_config={"memory": st.column_config.TextColumn("memory", width="large")},
     )  # fmt: skip
     if len(chosen.rows) > LISTED:
-        parts.small(f"The first {LISTED} are listed; the export has all of them.")
+        prose.small(f"The first {LISTED} are listed; the export has all of them.")
 
 
 def python(bank: MemoryBank, found: MemoryMap, chosen: atlas.Selection | None) -> str:

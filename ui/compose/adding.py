@@ -11,7 +11,7 @@ import streamlit as st
 from core import Codes, MemoryBank
 from ui.address import ways
 from ui.compose import composer
-from ui.kit import components, parts, tray
+from ui.kit import components, prose, states, tray
 from ui.session import answers
 
 SOURCES = {"label": "by label", "memory": "from a memory", "text": "from a text", "bookmarks": "bookmarks"}
@@ -60,7 +60,7 @@ def by_memory(bank: MemoryBank) -> None:
         memory = st.selectbox(
             f"Memory ({len(found)}{'+' if len(found) == FOUND else ''} found)", list(found),
             key=f"compose_memory_{stamp}",
-            format_func=lambda name: f"{name} — {parts.short(found[name].text, 70)}",
+            format_func=lambda name: f"{name} — {prose.short(found[name].text, 70)}",
         )  # fmt: skip
     codes = bank.codes(memory)
     if codes is None:
@@ -78,7 +78,7 @@ def by_text(bank: MemoryBank) -> None:
         st.caption("Type a sentence: the latents it fires are listed here.")
         return
     if not bank.knows_query(text):
-        parts.waiting_for_model("the latents of this text are listed")
+        states.waiting_for_model("the latents of this text are listed")
         return
     codes = bank.encode_query(text)
     _offer(chips(bank, codes, text, strongest(codes)), "strongest first")

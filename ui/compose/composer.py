@@ -12,7 +12,7 @@ import streamlit as st
 
 from core import MemoryBank, Query
 from ui.address import link, ways
-from ui.kit import parts, tray
+from ui.kit import states, tray
 from ui.query.fields import DEFAULTS, MOST_LIKED
 from ui.session import answers
 
@@ -154,7 +154,7 @@ def take_marks(bank: MemoryBank, text: str) -> None:
 
 def turn(bank: MemoryBank, asked: Query) -> None:
     """Likes and dislikes become latents with weights, added to those that are there."""
-    with parts.kept_problem():
+    with states.kept_problem():
         liked, disliked = likes(bank)
         found = bank.more_like(liked, disliked, LATENTS_FROM_LIKES, asked.weighting)
         remember("turn into weights")

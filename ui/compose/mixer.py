@@ -9,7 +9,7 @@ import streamlit as st
 from core import WEIGHTINGS, MemoryBank, Query
 from ui.address import link, ways
 from ui.compose import adding, composer, saved
-from ui.kit import components, labels, parts, tray
+from ui.kit import components, labels, prose, tray, widgets
 from ui.kit.fields import HEAVIEST
 from ui.query import form as asking
 from ui.query.fields import MOST_HITS
@@ -25,7 +25,7 @@ def query_form(bank: MemoryBank) -> Query:
             "Begin with words, or leave it empty", key="compose_text", persist_state="session",
             placeholder="latents alone",
         )  # fmt: skip
-        conversation = parts.conversation_select(bank, width=190)
+        conversation = widgets.conversation_select(bank, width=190)
         k = st.number_input("k", 1, MOST_HITS, key="compose_k", persist_state="session", width=110,
                             help="How many memories.")  # fmt: skip
         with st.popover("How it is scored"):
@@ -56,7 +56,7 @@ def rows(bank: MemoryBank) -> list[dict[str, Any]]:
     found = []
     for latent, weight in terms:
         label = names.get(latent)
-        trust, share = labels.trust_short(label), parts.percent(fired[latent] / max(n, 1))
+        trust, share = labels.trust_short(label), prose.percent(fired[latent] / max(n, 1))
         found.append(
             {
                 "latent": latent,
@@ -144,7 +144,7 @@ def liking(bank: MemoryBank, query: Query) -> None:
 def _memory_chip(memory: str, text: str, key: str) -> dict[str, Any]:
     minus = key == "disliked"
     return {
-        "latent": memory, "key": f"{key} {memory}", "name": "", "label": parts.short(text, 60), "word": "", "value": "",
+        "latent": memory, "key": f"{key} {memory}", "name": "", "label": prose.short(text, 60), "word": "", "value": "",
         "sign": "−" if minus else "+", "minus": minus, "drop": True,
-        "aria": f"{'less' if minus else 'more'} like {memory}, {parts.short(text, 200)}: take it out",
+        "aria": f"{'less' if minus else 'more'} like {memory}, {prose.short(text, 200)}: take it out",
     }  # fmt: skip

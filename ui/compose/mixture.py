@@ -13,7 +13,7 @@ from core import WEIGHTINGS, Codes, Hits, Memory, MemoryBank, Query
 from core.types import Floats, Term
 from ui.address import ways
 from ui.compose import composer
-from ui.kit import components, labels, parts, tray
+from ui.kit import components, labels, prose, tray
 from ui.kit.cards import MARKS, marked
 from ui.query.marks import toggle
 from ui.session import answers
@@ -63,7 +63,7 @@ def data(
     left, span = float(minus.max(initial=0)), float(plus.max(initial=0) + minus.max(initial=0)) or 1.0
     called, rows = [WORDS, *named(hits.query.terms, names)], []
     for rank, (i, share) in enumerate(zip(top, shares, strict=True), 1):
-        memory, score = memories[hits.ids[i]], parts.number(float(hits.scores["sparse"][i]))
+        memory, score = memories[hits.ids[i]], prose.number(float(hits.scores["sparse"][i]))
         said = [f"{called[int(j)]} {signed(share[j])}" for j in np.argsort(-np.abs(share), kind="stable") if share[j]]
         rows.append(
             {
@@ -77,7 +77,7 @@ def data(
                 "liked": memory.id in likes[0],
                 "disliked": memory.id in likes[1],
                 "mark": MARKS.get(marks.get(memory.id)),
-                "aria": f"rank {rank}{marked(marks.get(memory.id))}: {parts.short(memory.text, 160)}",
+                "aria": f"rank {rank}{marked(marks.get(memory.id))}: {prose.short(memory.text, 160)}",
             }
         )
     return {"rows": rows, "zero": round(100 * left / span, 2), "marking": bool(hits.query.text)}
@@ -85,7 +85,7 @@ def data(
 
 def signed(value: float) -> str:
     """+4.1, −.300"""
-    return f"{'+' if value > 0 else '−'}{parts.number(abs(float(value)))}"
+    return f"{'+' if value > 0 else '−'}{prose.number(abs(float(value)))}"
 
 
 def segments(share: Floats, called: Sequence[str], left: float, span: float) -> list[dict[str, Any]]:
@@ -139,7 +139,7 @@ def draw(bank: MemoryBank, hits: Hits, shares: Floats, memories: Mapping[str, Me
     codes = answers.codes(bank, tuple(hits.ids[i] for i in hits.top("sparse")))
     names = answers.labels(bank, [term.latent for term in query.terms])
     drawn = data(hits, shares, memories, codes, names, composer.likes(bank), answers.marks(bank, query.text))
-    parts.small(f"{WEIGHTINGS[query.weighting].label} · ranked {hits.n_candidates:,} memories in {hits.rank_ms:.0f} ms")
+    prose.small(f"{WEIGHTINGS[query.weighting].label} · ranked {hits.n_candidates:,} memories in {hits.rank_ms:.0f} ms")
     components.draw(
         "mixture", "compose_hits", drawn,
         open=ways.open_memory,
@@ -170,7 +170,7 @@ def examples(bank: MemoryBank) -> None:
         names = answers.labels(bank, [term.latent for term in terms])
         said = " ".join(f"{tray.signed(t.weight)[0]} {n}" for t, n in zip(terms, named(terms, names), strict=True))
         st.button(
-            parts.plain(said), icon=":material/tune:", key=f"compose_example_{i}", on_click=composer.use,
+            prose.plain(said), icon=":material/tune:", key=f"compose_example_{i}", on_click=composer.use,
             args=(Query("", weighting="activation", terms=terms), "an example"),
         )  # fmt: skip
 
@@ -180,14 +180,14 @@ def equation(query: Query, names: labels.Names) -> None:
     said = []
     if query.text:
         muted = f", {len(query.muted)} muted" if query.muted else ""
-        said.append(f"<i>words</i> “{html.escape(parts.short(query.text, 60))}”{muted}")
+        said.append(f"<i>words</i> “{html.escape(prose.short(query.text, 60))}”{muted}")
     for term, name in zip(query.terms, named(query.terms, names), strict=True):
         kind = "plus" if term.weight > 0 else "minus"
         size = f"{abs(term.weight):g}\u202f·\u202f" if abs(term.weight) != 1 else ""
         sign = "" if not said and term.weight > 0 else "+ " if term.weight > 0 else "− "
         said.append(f'<span class="mn-{kind}">{sign}{size}“{html.escape(name)}”</span>')
     st.html(f'<div class="mn-equation">score = {" ".join(said)}</div>')
-    parts.small(MEANING.get(query.weighting, ""))
+    prose.small(MEANING.get(query.weighting, ""))
 
 
 def python(bank: MemoryBank, query: Query) -> str:

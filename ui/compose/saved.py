@@ -6,7 +6,7 @@ import streamlit as st
 
 from core import MemoryBank, Query
 from ui.compose import composer
-from ui.kit import labels, parts, tray
+from ui.kit import labels, prose, states, tray
 from ui.session import answers
 
 
@@ -19,7 +19,7 @@ def draw(bank: MemoryBank, query: Query) -> None:
             st.form_submit_button("Save", type="primary", key="compose_save", on_click=_save, args=(bank, query))
         if kept:
             chosen = st.selectbox(f"Saved in this bank for {bank.engine.name}", list(kept), key="compose_saved")
-            parts.small(summary(bank, kept[chosen]))
+            prose.small(summary(bank, kept[chosen]))
             with st.container(horizontal=True):
                 st.button("Open", on_click=composer.use, args=(kept[chosen], chosen), key="compose_open")
                 st.button("Delete", on_click=_delete, args=(bank, chosen), key="compose_delete")
@@ -31,7 +31,7 @@ def told(bank: MemoryBank) -> None:
     if not sentence or str(bank.path) != st.session_state["compose_kept_in"]:
         return
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.caption(parts.plain(sentence), width="content")
+        st.caption(prose.plain(sentence), width="content")
         if st.session_state["compose_gone"] is not None:
             st.button(
                 "Put it back", icon=":material/undo:", on_click=_put_back, args=(bank, name), key="compose_put_back"
@@ -45,7 +45,7 @@ def _tell(bank: MemoryBank, name: str, sentence: str, gone: Query | None = None)
 
 
 def _save(bank: MemoryBank, query: Query) -> None:
-    with parts.kept_problem():
+    with states.kept_problem():
         before = bank.compositions.saved()
         name = bank.compositions.save(st.session_state["compose_name"], query)
         st.session_state["compose_saved"] = name
@@ -54,12 +54,12 @@ def _save(bank: MemoryBank, query: Query) -> None:
 
 
 def _delete(bank: MemoryBank, name: str) -> None:
-    with parts.kept_problem():
+    with states.kept_problem():
         _tell(bank, name, f"Deleted “{name}” from {bank.name}.", bank.compositions.delete(name))
 
 
 def _put_back(bank: MemoryBank, name: str) -> None:
-    with parts.kept_problem():
+    with states.kept_problem():
         bank.compositions.save(name, st.session_state["compose_gone"])
         _tell(bank, name, f"“{name}” is what it was.")
 
@@ -68,5 +68,5 @@ def summary(bank: MemoryBank, query: Query) -> str:
     """+1 “phone” −0.5 “battery”, in words"""
     names = answers.labels(bank, [term.latent for term in query.terms])
     said = [f"{tray.signed(term.weight)} {labels.said(term.latent, names)}" for term in query.terms]
-    words_first = [f"“{parts.short(query.text, 80)}”"] if query.text else []
+    words_first = [f"“{prose.short(query.text, 80)}”"] if query.text else []
     return "  ".join([*words_first, *said])

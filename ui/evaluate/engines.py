@@ -14,11 +14,11 @@ from ui.address import link
 from ui.evaluate import charts as charts_evaluation
 from ui.evaluate import runs as evaluation
 from ui.evaluate.results import FIGURES, said_gain
-from ui.kit import parts
+from ui.kit import prose, states
+from ui.kit.page import Body
 from ui.query import form as asking
 from ui.query.fields import unless_usual
 from ui.session import answers, banks, jobs
-from ui.shell import frame
 
 MODES: tuple[Mode, ...] = ("dense", "sparse", "combined")
 SEPARABILITY = {"effect": "effect", "share_positive": "SEP > 0", "auc": "AUC"}
@@ -37,7 +37,7 @@ TO = "\u2060–\u2060"
 COMPARING = "Comparing engines on "
 
 
-def draw(page: frame.Body) -> None:
+def draw(page: Body) -> None:
     bank = page.bank
     form(bank)
     busy = evaluation.progress(bank)
@@ -68,7 +68,7 @@ def form(bank: MemoryBank) -> None:
     questions = answers.run_sources(bank).get(QUESTIONS, {})
     if len(whole) < 2 or not questions:
         need = "codes of two engines for all its memories" if questions else "questions whose evidence is known"
-        parts.to_library(f"A comparison needs a bank with {need}. “{bank.name}” has none yet: the Library makes them.")
+        states.to_library(f"A comparison needs a bank with {need}. “{bank.name}” has none yet: the Library makes them.")
         return
     job = jobs.get(evaluation.key(bank))
     with st.container(horizontal=True, vertical_alignment="bottom", key="evaluate_row"):
@@ -88,7 +88,7 @@ def form(bank: MemoryBank) -> None:
 def start(bank: MemoryBank, engines: Sequence[str]) -> None:
     """Begin to compare what the form names, in the background."""
     state = st.session_state
-    with parts.kept_problem():
+    with states.kept_problem():
         task = bank.versus.run(
             [banks.encoder(bank, name) for name in engines],
             unless_usual(evaluation.settings()),
@@ -111,16 +111,16 @@ def head(bank: MemoryBank, kept: Sequence[EngineComparison]) -> EngineComparison
             persist_state="session",
         )  # fmt: skip
         with st.popover("Delete", icon=":material/delete:"):
-            st.write(f"Delete “{parts.plain(titles[state['versus']])}”? This cannot be undone.")
+            st.write(f"Delete “{prose.plain(titles[state['versus']])}”? This cannot be undone.")
             st.button("Delete this comparison", type="primary", on_click=delete, args=(bank, state["versus"]))
     shown = by_id[state["versus"]]
     for warning in shown.report["warnings"]:
-        st.caption(parts.plain(warning))
+        st.caption(prose.plain(warning))
     return shown
 
 
 def delete(bank: MemoryBank, name: str) -> None:
-    with parts.kept_problem():
+    with states.kept_problem():
         bank.versus.delete(name)
         st.session_state["versus"] = ""
 
@@ -162,7 +162,7 @@ def figures(shown: EngineComparison, first: int, second: int) -> None:
             charts_evaluation.differences(gained(shown, first, second), FIGURES), key="versus_gains",
             config={"displayModeBar": False}, alt=f"What {b['name']} gains over {a['name']}, by figure and mode.",
         )  # fmt: skip
-        st.caption(f"Right of the line {parts.plain(b['name'])} is better, left of it {parts.plain(a['name'])}.")
+        st.caption(f"Right of the line {prose.plain(b['name'])} is better, left of it {prose.plain(a['name'])}.")
     with right:
         st.subheader("How far do their rankings agree?", anchor=False)
         st.table(agreement_table(shown, first, second), border="horizontal", hide_index=True)
@@ -184,7 +184,7 @@ def figures(shown: EngineComparison, first: int, second: int) -> None:
             st.subheader(said, anchor=False)
             st.table(sides[name], border="horizontal", hide_index=True)
             st.caption(more)
-    parts.facts(
+    prose.facts(
         {one["name"]: " · ".join(filter(None, (one["model_name"], one["hook"], one["sae"], one["fingerprint"])))
          for one in (a, b)}
     )  # fmt: skip

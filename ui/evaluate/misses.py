@@ -15,7 +15,7 @@ from core.evaluation.runner import Outcome
 from ui.address import link, ways
 from ui.evaluate import charts as charts_evaluation
 from ui.kit import cards as hits
-from ui.kit import choice, labels, parts
+from ui.kit import choice, labels, prose, states
 from ui.kit.colours import MODE_COLOURS
 from ui.query import form as asking
 from ui.session import answers
@@ -47,7 +47,7 @@ def draw(bank: MemoryBank, run: Run, cases: Sequence[Outcome], latent: int | Non
         "first 10. Choose one to see what came instead."
     )
     case = listing(run, mode, category, missed)
-    with parts.problems():
+    with states.problems():
         question(bank, run, mode, case, latent)
 
 
@@ -129,14 +129,14 @@ def question(bank: MemoryBank, run: Run, mode: Mode, case: Outcome, latent: int 
     right = _chosen("run_right", rights, (below or rights)[:1])
     wrong = _chosen("run_wrong", instead, instead[:1])
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.subheader(parts.plain(asked.text), anchor=False, width="stretch")
+        st.subheader(prose.plain(asked.text), anchor=False, width="stretch")
         st.button(
             "Open in Recall", icon=":material/manage_search:", on_click=asking.ask,
             args=(asked.text, asked.conversation, right or wrong or None, run.settings),
             help="There, rarity counts over the whole bank, here over the dialogue alone: ranks may differ a little.",
         )  # fmt: skip
     answer = f" · answer: {asked.answer}" if asked.answer else ""
-    parts.small(f"{asked.conversation or 'no conversation'} · category {asked.category or 'none'}{answer}")
+    prose.small(f"{asked.conversation or 'no conversation'} · category {asked.category or 'none'}{answer}")
     if sorted(rank for rank, _ in (places[name] for name in rights)) != sorted(case.ranks[mode]):
         st.caption("The bank has changed since this run: what follows is ranked as the bank is now.")
     left, middle = st.columns(2, gap="large")
@@ -164,9 +164,9 @@ def _cards(
     rows = []
     for name in ids:
         rank, score = places[name]
-        said = f"rank {rank}, {mode} {parts.number(score)}: {parts.short(memories[name].text, 160)}"
+        said = f"rank {rank}, {mode} {prose.number(score)}: {prose.short(memories[name].text, 160)}"
         rows.append(
-            {**hits.card(memories[name], codes.get(name)), "rank": f"{rank:,}", "score": parts.number(score),
+            {**hits.card(memories[name], codes.get(name)), "rank": f"{rank:,}", "score": prose.number(score),
              "aria": said}
         )  # fmt: skip
     st.markdown(f"**{label}**")
@@ -199,15 +199,15 @@ def why(
     st.plotly_chart(figure, key=key, on_select=on_select, selection_mode="points", config={"displayModeBar": False},
                     alt=summary(found))  # fmt: skip
     with st.container(horizontal=True, vertical_alignment="center"):
-        parts.small(summary(found))
+        prose.small(summary(found))
         if latent is not None:
             said = labels.said(latent, answers.labels(bank, [latent]))
-            st.button(f"Open {parts.plain(said)}", icon=":material/grain:", on_click=ways.open_latent, args=(latent,))
+            st.button(f"Open {prose.plain(said)}", icon=":material/grain:", on_click=ways.open_latent, args=(latent,))
 
 
 def _standing(standing: Mapping[Mode, Mapping[str, tuple[int, float]]], wrong: str, right: str) -> str:
     said = [
-        f"{mode} {parts.number(found[wrong][1])} (rank {found[wrong][0]:,}) against {parts.number(found[right][1])} "
+        f"{mode} {prose.number(found[wrong][1])} (rank {found[wrong][0]:,}) against {prose.number(found[right][1])} "
         f"(rank {found[right][0]:,})"
         for mode, found in standing.items()
     ]
@@ -226,13 +226,13 @@ def summary(found: Confusion) -> str:
     gap = found.wrong - found.right
     more, less = float(gap[gap > 0].sum()), float(-gap[gap < 0].sum())
     return (
-        f"{int((gap > 0).sum()):,} latents speak for what came first (+{parts.number(more)}), {int((gap < 0).sum()):,} "
-        f"for the evidence (−{parts.number(less)}); together {_signed(more - less)} in the sparse score."
+        f"{int((gap > 0).sum()):,} latents speak for what came first (+{prose.number(more)}), {int((gap < 0).sum()):,} "
+        f"for the evidence (−{prose.number(less)}); together {_signed(more - less)} in the sparse score."
     )
 
 
 def _signed(value: float) -> str:
-    return f"{'+' if value >= 0 else '−'}{parts.number(abs(value))}"
+    return f"{'+' if value >= 0 else '−'}{prose.number(abs(value))}"
 
 
 def export_rows(run: Run, cases: Sequence[Outcome], mode: Mode) -> list[dict[str, Any]]:

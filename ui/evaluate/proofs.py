@@ -15,7 +15,7 @@ from ui.address import link, ways
 from ui.evaluate import charts as charts_evaluation
 from ui.evaluate import misses, results
 from ui.evaluate import runs as evaluation
-from ui.kit import choice, labels, parts
+from ui.kit import choice, labels, prose, states
 from ui.session import answers, jobs
 
 AUDITED = 12
@@ -45,7 +45,7 @@ def compare(bank: MemoryBank, run: Run, runs: Sequence[Run]) -> Comparison | Non
             persist_state="session",
         )  # fmt: skip
         mode = misses.mode_select()
-    with parts.problems():
+    with states.problems():
         found = answers.run_comparison(bank, other, run.id)
         left, right = st.columns([6, 5], gap="large")
         with left:
@@ -112,7 +112,7 @@ def faithfulness(bank: MemoryBank, run: Run) -> None:
             on_click=evaluation.start_muting, args=(bank, run.id), disabled=job is not None and job.running,
         )  # fmt: skip
         return
-    st.markdown(parts.plain(verdict(found)))
+    st.markdown(prose.plain(verdict(found)))
     st.table(muting_rows(found), border="horizontal", hide_index=True)
     st.caption(
         f"Of {found['n_questions']:,} questions, the {found['n']:,} whose evidence is among the first "
@@ -149,8 +149,8 @@ def muting_rows(found: Mapping[str, Any]) -> list[dict[str, str]]:
                 "ranks lost": _interval(one["rank_lost"], 2),
                 "median": f"{one['rank_lost']['median']:g}",
                 "doublings of the rank": _interval(one["log2_rank_ratio"], 2),
-                "score taken away": parts.percent(one["score_removed"]["mean"]),
-                "fired by": parts.percent(one["density"]),
+                "score taken away": prose.percent(one["score_removed"]["mean"]),
+                "fired by": prose.percent(one["density"]),
             }
         )
     apart = found["difference"]
@@ -180,7 +180,7 @@ def audit(bank: MemoryBank, run: Run, latent: int | None) -> Contrast | None:
     try:
         found = answers.run_audit(bank, run.id, mode)
     except CoreError as all_alike:
-        st.write(parts.plain(f"{all_alike} There is nothing to tell apart."))
+        st.write(prose.plain(f"{all_alike} There is nothing to tell apart."))
         return None
     sure = found.sure
     st.write(
@@ -223,7 +223,7 @@ def audit(bank: MemoryBank, run: Run, latent: int | None) -> Contrast | None:
         st.caption("Above 0: more often in questions that were answered; below 0: in those that were missed.")
         if latent is not None:
             said = labels.said(latent, answers.labels(bank, [latent]))
-            st.button(f"Open {parts.plain(said)}", icon=":material/grain:", on_click=ways.open_latent, args=(latent,))
+            st.button(f"Open {prose.plain(said)}", icon=":material/grain:", on_click=ways.open_latent, args=(latent,))
     return found
 
 

@@ -14,7 +14,7 @@ from core.evaluation.runner import Outcome
 from core.evaluation.study import STUDY
 from ui.evaluate import charts as charts_evaluation
 from ui.evaluate import runs as evaluation
-from ui.kit import parts
+from ui.kit import prose
 from ui.kit.colours import MODE_COLOURS
 
 ORDER: tuple[Mode, ...] = ("sparse", "dense", "combined", "lexical")
@@ -91,10 +91,10 @@ def _rows(
     for mode in ORDER:
         ours, study = modes[mode]["criteria"][criterion], STUDY.get(mode)
         low, high = ours["interval"]
-        sure = f"<b>{parts.percent(ours['context_precision'])}</b><small>{100 * low:.0f}–{100 * high:.0f}</small>"
-        precision[mode] = (parts.percent(study.context_precision) if study else "", sure)
+        sure = f"<b>{prose.percent(ours['context_precision'])}</b><small>{100 * low:.0f}–{100 * high:.0f}</small>"
+        precision[mode] = (prose.percent(study.context_precision) if study else "", sure)
         answers[mode] = (
-            parts.percent(study.answer_precision) if study else "",
+            prose.percent(study.answer_precision) if study else "",
             f'<small class="words">{UNMEASURED}</small>',
         )
         latency[mode] = (_spread(*study.latency_s) if study else "", _spread(**ours["latency_s"]))
@@ -119,7 +119,7 @@ def curves(cases: Sequence[Outcome], run: Run) -> None:
         left, right = st.columns(2, gap="large")
     with left:
         found = {mode: recall_curve(cases, mode) for mode in MODES}
-        at = ", ".join(f"{mode} {parts.percent(float(curve[9]))}" for mode, curve in found.items())
+        at = ", ".join(f"{mode} {prose.percent(float(curve[9]))}" for mode, curve in found.items())
         st.plotly_chart(charts_evaluation.recall_curves(found), key="evaluate_curves",
                         config={"displayModeBar": False}, alt=f"Recall against k. At 10: {at}.")  # fmt: skip
     with right:

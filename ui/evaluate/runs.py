@@ -14,14 +14,13 @@ from core import WEIGHTINGS, CoreError, EngineComparison, MemoryBank, Query
 from core.bank.runs import MARKS, QUESTIONS, Run
 from ui.address import link, ways
 from ui.address.fields import Scope
-from ui.kit import parts
-from ui.kit import task as watching
-from ui.library import imports
+from ui.kit import prose, reports, states, task
+from ui.kit.uploads import reading, uploaded
 from ui.query import fields
 from ui.query import form as asking
 from ui.query.fields import SCORING
 from ui.session import answers, banks, jobs
-from ui.session.jobs import duration
+from ui.session.jobs import Job
 
 DEMO, FILE = "the demo", "a file"
 """Data that is not in this bank."""
@@ -31,7 +30,6 @@ DATA = {
     DEMO: "the demo dialogue",
     FILE: "a LoCoMo or LongMemEval file",
 }
-RUNNING, MUTING = "Asking the questions of ", "Muting explanations in "
 
 
 def key(bank: MemoryBank) -> str:
@@ -122,14 +120,14 @@ def _upload() -> None:
 def take(upload_key: str) -> None:
     """An uploaded file becomes a new bank, and that the current one."""
     file = st.session_state.get(upload_key)
-    with parts.kept_problem():
+    with states.kept_problem():
         if file is None:
             raise CoreError("Choose a file first.")
-        scratch = imports.uploaded([file])
+        scratch = uploaded([file])
         stored = next(scratch.glob("*/*"))
         name = banks.create(_free_name(stored))
         bank = banks.named(name)
-        jobs.start(str(bank.path), f"Importing into {name}", imports.reading(bank, [stored], "auto", scratch))
+        jobs.start(str(bank.path), f"Importing into {name}", reading(bank, [stored], "auto", scratch), "intake")
         st.session_state["evaluate_uploads"] = st.session_state.get("evaluate_uploads", 0) + 1
         ways.use_bank(name)
 
@@ -148,9 +146,11 @@ def _free_name(file: Path) -> str:
 def start(bank: MemoryBank, source: str) -> None:
     """Begin to ask what the form names, in the background."""
     state = st.session_state
-    with parts.kept_problem():
-        task = bank.runs.run(settings(), state[_categories_key(bank, source)] or None, state["evaluate_name"], source)
-        jobs.start(key(bank), f"{RUNNING}{bank.name}", task)
+    with states.kept_problem():
+        asking_all = bank.runs.run(
+            settings(), state[_categories_key(bank, source)] or None, state["evaluate_name"], source
+        )
+        jobs.start(key(bank), f"Asking the questions of {bank.name}", asking_all)
         state["evaluate_name"] = ""
 
 
@@ -160,34 +160,26 @@ def settings() -> Query:
 
 
 def start_muting(bank: MemoryBank, run: str) -> None:
-    with parts.kept_problem():
-        jobs.start(key(bank), f"{MUTING}{bank.name}", bank.runs.add_faithfulness(run))
+    with states.kept_problem():
+        jobs.start(key(bank), f"Muting explanations in {bank.name}", bank.runs.add_faithfulness(run), "muting")
 
 
 def progress(bank: MemoryBank) -> bool:
     """The running task, or how it ended: what it made becomes what is shown. Whether one is running."""
-    imports.progress(bank)
-    job = jobs.get(key(bank))
-    if job is None:
-        return _importing(bank)
-    if job.running:
-        watching.watch(job, "evaluate_stop", named=True)
-        return True
-    if job.error is not None:
-        raise job.error
-    if job.state == "failed":
-        st.error(parts.plain(job.problem), icon=":material/error:")
-    elif job.state == "stopped":
-        st.warning(
-            f"Stopped after {duration(job.seconds)}. Nothing of it was kept; earlier runs are as they were.",
-            icon=":material/stop_circle:",
-        )
-    elif made := next((result for result in job.results if isinstance(result, Run)), None):
-        st.session_state.update(run=made.id, **({} if job.title.startswith(MUTING) else {"run_question": ""}))
-    elif compared := next((result for result in job.results if isinstance(result, EngineComparison)), None):
-        st.session_state.update(versus=compared.id, versus_pair="")
-    jobs.dismiss(key(bank))
-    return False
+    reports.progress(bank)
+    kept = "Nothing of it was kept; earlier runs are as they were."
+    return task.panel(key(bank), "evaluate_stop", kept, show, named=True) or _importing(bank)
+
+
+def show(job: Job) -> None:
+    """What a task made becomes what is shown."""
+    made = job.results[-1]
+    if isinstance(made, EngineComparison):
+        st.session_state.update(versus=made.id, versus_pair="")
+    elif isinstance(made, Run):
+        st.session_state["run"] = made.id
+        if job.kind != "muting":
+            st.session_state["run_question"] = ""
 
 
 def nothing_yet(bank: MemoryBank) -> None:
@@ -256,15 +248,15 @@ def head(bank: MemoryBank, runs: Sequence[Run]) -> Run:
             persist_state="session", on_change=link.forget, args=(Scope.RUN,),
         )  # fmt: skip
         with st.popover("Delete", icon=":material/delete:"):
-            st.write(f"Delete “{parts.plain(titles[run.id])}” with its figures and questions? This cannot be undone.")
+            st.write(f"Delete “{prose.plain(titles[run.id])}” with its figures and questions? This cannot be undone.")
             st.button("Delete this run", type="primary", on_click=delete, args=(bank, run.id), key="evaluate_delete")
     for warning in run.report["warnings"]:
-        st.caption(parts.plain(warning))
+        st.caption(prose.plain(warning))
     return run
 
 
 def delete(bank: MemoryBank, run: str) -> None:
-    with parts.kept_problem():
+    with states.kept_problem():
         bank.runs.delete(run)
         st.session_state["run"] = ""
         link.forget(Scope.RUN)

@@ -8,7 +8,7 @@ from typing import Any, cast
 import numpy as np
 
 from core import MODES, Codes, Hits, Memory, Mode
-from ui.kit import components, parts
+from ui.kit import components, prose
 from ui.kit.colours import MODE_COLOURS
 from ui.kit.tokens import spectrum
 
@@ -68,15 +68,15 @@ def _column(
             {
                 **card(memory, codes.get(memory.id), hits.query_codes),
                 "rank": str(rank),
-                "score": parts.number(score),
+                "score": prose.number(score),
                 "move": f"{'↑' if moved > 0 else '↓'}{abs(moved):,}" if moved else "",
                 "moved": words,
                 "split": parts_of.get(memory.id),
                 "below": rank > recalled,
                 "mark": MARKS.get(marks.get(memory.id)),
-                "aria": f"{mode}, rank {rank}, score {parts.number(score)}{', ' + words if words else ''}"
+                "aria": f"{mode}, rank {rank}, score {prose.number(score)}{', ' + words if words else ''}"
                 f"{', below the line' if rank > recalled else ''}{marked(marks.get(memory.id))}: "
-                f"{parts.short(memory.text, 160)}",
+                f"{prose.short(memory.text, 160)}",
             }
         )
     return {
@@ -98,12 +98,12 @@ def strip(hits: Hits, mode: Mode) -> dict[str, Any] | None:
         return None
     line = (spread.line - spread.low) / (spread.high - spread.low)
     n, said = spread.recalled, f"{spread.recalled:,} of {hits.n_candidates:,} recalled"
-    where = f"; the line is at {parts.number(spread.line)}" if np.isfinite(line) else ""
+    where = f"; the line is at {prose.number(spread.line)}" if np.isfinite(line) else ""
     return {
         "counts": list(spread.counts),
         "line": float(np.clip(line, 0, 1)) if np.isfinite(line) else None,
         "said": said + (f", the first {hits.query.k} shown" if n > hits.query.k else ""),
-        "title": f"Candidates by score, {parts.number(spread.low)} to {parts.number(spread.high)}; {where}".rstrip(
+        "title": f"Candidates by score, {prose.number(spread.low)} to {prose.number(spread.high)}; {where}".rstrip(
             "; "
         ),
     }
@@ -116,11 +116,11 @@ def nothing(hits: Hits) -> str:
     if hits.query.criterion == "fits":
         least = hits.query.threshold or 0
         return (
-            f"Nothing stored fits this query: the best memory carries {parts.percent(hits.fit)} of what it fires, and "
-            f"questions about things never stored reach {parts.percent(least)}. The nearest are shown below the line."
+            f"Nothing stored fits this query: the best memory carries {prose.percent(hits.fit)} of what it fires, and "
+            f"questions about things never stored reach {prose.percent(least)}. The nearest are shown below the line."
         )
     best = ", ".join(
-        f"{mode} best {parts.number(s.high)}, line {parts.number(s.line)}" for mode, s in hits.spread.items()
+        f"{mode} best {prose.number(s.high)}, line {prose.number(s.line)}" for mode, s in hits.spread.items()
     )
     return f"Nothing stored stands out for this query ({best}). The nearest are shown below the line."
 
@@ -137,7 +137,7 @@ def _note(hits: Hits, mode: Mode, top: list[int], chosen: str | None) -> str:
     if chosen not in hits.ids or hits.ids.index(chosen) in top:
         return ""
     i = hits.ids.index(chosen)
-    rank, score = hits.ranks[mode][i], parts.number(float(hits.scores[mode][i]))
+    rank, score = hits.ranks[mode][i], prose.number(float(hits.scores[mode][i]))
     return f"The chosen memory: rank {rank:,} of {hits.n_candidates:,}, {score}"
 
 
@@ -194,8 +194,8 @@ def neighbour_rows(
     """The nearest of one mode as cards, numbered from 1: the memory they are near to is not counted."""
     rows = []
     for rank, i in enumerate(positions, 1):
-        memory, score = memories[hits.ids[i]], parts.number(float(hits.scores[mode][i]))
-        said = f"rank {rank}, {mode} {score}: {parts.short(memory.text, 160)}"
+        memory, score = memories[hits.ids[i]], prose.number(float(hits.scores[mode][i]))
+        said = f"rank {rank}, {mode} {score}: {prose.short(memory.text, 160)}"
         rows.append(
             {**card(memory, codes.get(memory.id), hits.query_codes), "rank": str(rank), "score": score, "aria": said}
         )

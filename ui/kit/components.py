@@ -14,7 +14,7 @@ from typing import Any
 import streamlit as st
 
 from core.types import Label
-from ui.kit import labels, parts
+from ui.kit import labels, prose
 
 WEB = Path(__file__).parent / "web"
 Click = Callable[[Any], None]
@@ -51,7 +51,7 @@ def draw(name: str, key: str, data: dict[str, Any], **clicks: Click) -> None:
 def chip(latent: int, word: str, value: float | None, label: Label | None = None) -> dict[str, Any]:
     """One latent as a chip: its label and how far to trust it, or without one the token it peaked at; its number and
     its value."""
-    said = "" if value is None else parts.number(value)
+    said = "" if value is None else prose.number(value)
     at = f" at “{word}”" if word else ""
     text = label.text if label else ""
     named = f"Latent {latent}{f' “{text}”' if text else ''}"

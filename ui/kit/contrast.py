@@ -10,7 +10,7 @@ import streamlit as st
 from core import Contrast, MemoryBank
 from ui.address import ways
 from ui.kit import contrast_chart as charts_contrast
-from ui.kit import labels, parts, pictures, tray
+from ui.kit import labels, pictures, prose, tray
 from ui.session import answers
 
 SHOWN = 10
@@ -27,7 +27,7 @@ def draw(
     shown = [*found.top(SHOWN, +1), *reversed(found.top(SHOWN, -1))]
     if not shown:
         st.write(
-            f"None of {len(found.latents):,} latents sets {parts.plain(sides[0])} apart from {parts.plain(sides[1])} "
+            f"None of {len(found.latents):,} latents sets {prose.plain(sides[0])} apart from {prose.plain(sides[1])} "
             "at a false discovery rate of 5\u202f%. Select more memories, or ones that lie closer together."
         )
         return
@@ -45,13 +45,13 @@ def draw(
         figure, key=key, on_select=on_select, selection_mode="points", config=pictures.config("contrast"),
         alt=f"Log-odds of {len(shown)} latents that set {sides[0]} apart from {sides[1]}.",
     )  # fmt: skip
-    parts.small(
+    prose.small(
         f"{found.sure:,} of {len(found.latents):,} latents are distinguishing (5\u202f% false discovery rate); "
         f"the surest of each side are shown. Right of 0: more in {sides[0]}. Click one to use it."
     )
     if not 1 / ALIKE < found.length_ratio < ALIKE:
         st.caption(
-            f"Memories of {parts.plain(sides[0])} are {found.length_ratio:.1f} times as long as the others, and longer "
+            f"Memories of {prose.plain(sides[0])} are {found.length_ratio:.1f} times as long as the others, and longer "
             "memories fire more latents: expect a lean to one side."
         )
     if latent is not None:
@@ -62,7 +62,7 @@ def chosen(bank: MemoryBank, latent: int) -> None:
     """What can be done with one latent."""
     names = answers.labels(bank, [latent])
     with st.container(horizontal=True, vertical_alignment="center", key="contrast_latent"):
-        parts.small(labels.said(latent, names))
+        prose.small(labels.said(latent, names))
         st.button("Open in Latents", icon=":material/grain:", on_click=ways.open_latent, args=(latent,))
         st.button("Compose", icon=":material/add:", on_click=tray.add, args=(latent, 1.0), key="contrast_plus")
         st.button("Compose", icon=":material/remove:", on_click=tray.add, args=(latent, -1.0), key="contrast_minus")

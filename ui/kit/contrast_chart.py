@@ -8,9 +8,9 @@ import numpy as np
 import plotly.graph_objects as go
 
 from core import Contrast
-from ui.atlas.charts import stamp
 from ui.kit.charts import BAR, escaped, named
 from ui.kit.colours import INK, MINUS, PLUS
+from ui.kit.figures import stamp
 
 
 def forest(

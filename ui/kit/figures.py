@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping
+import textwrap
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import plotly.graph_objects as go
+
+WORDS = 20_000
+"""Up to so many points carry their memory's words for hovering; of more, a click tells them."""
+LINE = 64
+STAMP = 78
+"""Characters of a line of the provenance."""
 
 STAMPED = (("bank", "bank_version", "engine"), ("sae", "hook", "fingerprint"))
 """What the stamp says of the provenance, line by line; exports say all of it."""
@@ -42,3 +50,43 @@ def picture(name: str, kind: str) -> dict[str, Any]:
     image = {"format": kind, "filename": name, **({"scale": 3} if kind == "png" else {})}
     kept = ["select2d", "lasso2d", "autoScale2d"]
     return {"displaylogo": False, "toImageButtonOptions": image, "modeBarButtonsToRemove": kept}
+
+
+# --- what stands around a map -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What stands around the points."""
+
+    title: str
+    axes: Sequence[str]
+    stamp: str
+    """Where the figure comes from, in small type."""
+    dark: bool = False
+    height: int = 620
+    revision: str = "map"
+    legend: bool = True
+    line: int = 110
+    """Characters of the title's first line."""
+    margin: dict[str, int] = field(default_factory=lambda: {"l": 0, "r": 0, "t": 56, "b": 76})
+
+
+def stamp(text: str) -> dict[str, Any]:
+    """Where a figure comes from, as an annotation in its lower left corner."""
+    return {
+        "text": "<br>".join(map(html.escape, textwrap.wrap(text, STAMP))), "xref": "paper", "yref": "paper",
+        "x": 0, "y": 0, "xanchor": "left", "yanchor": "top", "yshift": -46, "align": "left", "showarrow": False,
+        "font": {"size": 10, "color": "#8A8A8A"},
+    }  # fmt: skip
+
+
+def heading(frame: Frame) -> str:
+    return "<br>".join(html.escape(line, quote=False) for line in textwrap.wrap(frame.title, frame.line))
+
+
+def wrapped(text: str) -> str:
+    """A memory's words in at most five lines, for hovering."""
+    lines = textwrap.wrap(" ".join(text[: 6 * LINE].split()), LINE) or [""]
+    more = "…" if len(lines) > 5 or len(text) > 6 * LINE else ""
+    return "<br>".join(html.escape(line, quote=False) for line in lines[:5]) + more

@@ -10,7 +10,7 @@ import streamlit as st
 
 from core.types import Label, LatentInfo
 from core.words import empty, stems
-from ui.kit import parts
+from ui.kit import prose
 
 HARDLY_BETTER = 0.6
 """Trust below this is called hardly better than chance."""
@@ -115,8 +115,8 @@ def _two(value: float) -> str:
 
 
 def fine_percent(share: float) -> str:
-    """Like parts.percent, down to the rarest: 0.0077 %"""
-    return parts.percent(share) if share >= 0.001 or share == 0 else f"{100 * share:.1g}\u202f%"
+    """Like prose.percent, down to the rarest: 0.0077 %"""
+    return prose.percent(share) if share >= 0.001 or share == 0 else f"{100 * share:.1g}\u202f%"
 
 
 def elsewhere(info: LatentInfo) -> str:

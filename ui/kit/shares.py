@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from core import Explanation
-from ui.kit import components, labels, parts, tray
+from ui.kit import components, labels, prose, tray
 from ui.kit.tokens import TokenValues
 
 HEADS = {"bar": "share of the sparse score", "value": "adds", "pair": "query token → memory token", "weight": "weight"}
@@ -36,11 +36,11 @@ def data(
     rows = [
         {
             **named(share.latent, names),
-            "percent": parts.percent(share.share / total),
+            "percent": prose.percent(share.share / total),
             "width": round(62 * abs(share.share) / largest, 1),
             "minus": share.share < 0,
-            "value": parts.number(share.share),
-            "weight": parts.number(share.weight),
+            "value": prose.number(share.share),
+            "weight": prose.number(share.weight),
             "from": share.query_token.text or "asked for",
             "to": share.memory_token.text,
             "place": share.memory,
@@ -90,13 +90,13 @@ def summary(explanation: Explanation, shown: int) -> str:
     n, total = len(explanation.shares), sum(share.share for share in explanation.shares)
     if not n or total <= 0:
         return "No latent fires in both texts: this memory came by its dense similarity alone."
-    whole = parts.number(total)
+    whole = prose.number(total)
     around = sum(share.share for share in explanation.shares if share.memory) / total
-    near = f" {parts.percent(around)} of it comes from what was said around this memory." if around >= 0.005 else ""
+    near = f" {prose.percent(around)} of it comes from what was said around this memory." if around >= 0.005 else ""
     if n <= shown:
         those = "This latent makes" if n == 1 else f"These {n} latents make"
         return f"{those} up the whole sparse score of {whole}.{near}"
-    part = parts.percent(sum(share.share for share in explanation.shares[:shown]) / total)
+    part = prose.percent(sum(share.share for share in explanation.shares[:shown]) / total)
     rest = f"{n - shown:,} share the rest.{near}"
     return f"The {shown} strongest latents make up {part} of the sparse score of {whole}; {rest}"
 
@@ -104,7 +104,7 @@ def summary(explanation: Explanation, shown: int) -> str:
 def standing(explanation: Explanation) -> str:
     """Scores and ranks in every mode, as one line."""
     return " · ".join(
-        f"{mode} {parts.number(score)} (rank {explanation.ranks[mode]:,})" for mode, score in explanation.scores.items()
+        f"{mode} {prose.number(score)} (rank {explanation.ranks[mode]:,})" for mode, score in explanation.scores.items()
     )
 
 

@@ -108,3 +108,10 @@ def spectrum(codes: Codes, only: NDArray[np.int32] | None = None, bins: int = BI
         kept = np.ones(len(values), bool) if only is None else np.isin(codes.latents, only)
         np.maximum.at(heights, codes.latents[kept].astype(np.int64) * bins // codes.n_latents, values[kept])
     return "".join(str(int(h)) for h in heights)
+
+
+def strongest(codes: Codes, text: str) -> list[tuple[int, float, str]]:
+    """(latent, strongest activation, the token it peaked at), strongest first."""
+    order = np.argsort(-codes.max, kind="stable")
+    ends = [(int(codes.token_start[codes.peak[i]]), int(codes.token_end[codes.peak[i]])) for i in order]
+    return [(int(codes.latents[i]), float(codes.max[i]), text[a:b]) for i, (a, b) in zip(order, ends, strict=True)]

@@ -8,7 +8,7 @@ import streamlit as st
 
 from core import CoreError, MemoryBank, Term
 from ui.address import link, ways
-from ui.kit import choice, components, labels, parts
+from ui.kit import choice, components, labels, states
 from ui.kit.fields import HEAVIEST, MOST_TERMS
 from ui.session import answers
 
@@ -36,7 +36,7 @@ def weigh(latent: int, weight: float) -> None:
     """Give a latent a weight; one of 0 keeps its place."""
     weights = dict(terms())
     if int(latent) not in weights and len(weights) >= MOST_TERMS:
-        with parts.kept_problem():
+        with states.kept_problem():
             raise CoreError(f"A query takes at most {MOST_TERMS} latents: latent {latent} was not added.")
         return
     weights[int(latent)] = max(-HEAVIEST, min(HEAVIEST, round(float(weight), 3)))

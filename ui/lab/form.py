@@ -12,12 +12,11 @@ from core import CoreError, Lab, LabPlan, LabRun, MemoryBank
 from core.lab.plan import BETAS, LIMITS, NAMES, PENALTIES, PRESETS, SOURCES, TrainingProgress
 from core.lab.runs import RunHead, said
 from ui.address import link
-from ui.kit import parts
-from ui.kit import task as watching
+from ui.kit import prose, states, task
 from ui.lab import charts as charts_lab
 from ui.lab.fields import FORM, MOST_RUNS
 from ui.session import jobs
-from ui.session.jobs import duration
+from ui.session.jobs import Job
 
 JOB = "lab"
 HELP = {
@@ -68,7 +67,7 @@ def form(bank: MemoryBank) -> None:
     edited = [f"{LABELS.get(name, name)} {value}" for name, value in _edited().items()]
     if edited:
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.caption(f"Not as in the preset: {parts.plain(', '.join(edited))}.", width="content")
+            st.caption(f"Not as in the preset: {prose.plain(', '.join(edited))}.", width="content")
             st.button("Back to the preset", type="tertiary", on_click=to_preset, key="lab_reset")
 
 
@@ -144,7 +143,7 @@ def _weights(text: str) -> tuple[float, ...]:
 
 def start(bank: MemoryBank, betas: Sequence[float] = ()) -> None:
     """Train what the form says, once or with each of some β."""
-    with parts.kept_problem():
+    with states.kept_problem():
         asked = plan()
         plans = [replace(asked, beta=beta) for beta in betas] or [asked]
         if asked.episodes == "bank":
@@ -156,10 +155,10 @@ def training(plans: Sequence[LabPlan], bank: MemoryBank) -> Generator[TrainingPr
     """One run after the other, as one task; returns their ids."""
     made = []
     for i, one in enumerate(plans):
-        task = Lab().train(one, bank)
+        run = Lab().train(one, bank)
         while True:
             try:
-                step = next(task)
+                step = next(run)
             except StopIteration as end:
                 made.append(end.value.head.id)
                 break
@@ -170,31 +169,18 @@ def training(plans: Sequence[LabPlan], bank: MemoryBank) -> Generator[TrainingPr
 
 def progress() -> bool:
     """The running task with its losses, or how it ended: what it made becomes what is shown. Whether one is running."""
-    job = jobs.get(JOB)
-    if job is None:
-        return False
-    if job.running:
+    kept = "The run that was training is not kept; earlier ones are."
+    return task.panel(JOB, "lab_stop", kept, _show, also=_losses)
 
-        def losses() -> None:
-            curves = getattr(job.progress, "curves", None)
-            if curves is not None:
-                st.plotly_chart(charts_lab.losses([("losses so far", [curves])]), key="lab_live")
 
-        watching.watch(job, "lab_stop", also=losses)
-        return True
-    if job.error is not None:
-        raise job.error
-    if job.state == "failed":
-        st.error(parts.plain(job.problem), icon=":material/error:")
-    elif job.state == "stopped":
-        st.warning(
-            f"Stopped after {duration(job.seconds)}. The run that was training is not kept; earlier ones are.",
-            icon=":material/stop_circle:",
-        )
-    elif job.results:
-        st.session_state["lab_runs"] = list(job.results[-1])[:MOST_RUNS]
-    jobs.dismiss(JOB)
-    return False
+def _show(job: Job) -> None:
+    st.session_state["lab_runs"] = list(job.results[-1])[:MOST_RUNS]
+
+
+def _losses(job: Job) -> None:
+    curves = getattr(job.progress, "curves", None)
+    if curves is not None:
+        st.plotly_chart(charts_lab.losses([("losses so far", [curves])]), key="lab_live")
 
 
 # --- which runs are shown ---------------------------------------------------------------------------------------------
@@ -230,7 +216,7 @@ def title(head: RunHead) -> str:
 
 
 def delete(run: str) -> None:
-    with parts.kept_problem():
+    with states.kept_problem():
         Lab().delete(run)
         _run.clear()  # type: ignore[attr-defined]
         st.session_state["lab_runs"] = [one for one in st.session_state["lab_runs"] if one != run]

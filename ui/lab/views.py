@@ -13,7 +13,7 @@ from core import LabPlan, LabRun, MemoryBank
 from core.lab import traces as measures
 from core.lab.plan import PENALTIES, PRESETS, reported
 from core.lab.runs import SeedRun, pair_name
-from ui.kit import parts
+from ui.kit import look, prose
 from ui.kit.figures import for_paper, picture
 from ui.lab import charts as charts_lab
 from ui.lab.fields import MEASURED
@@ -64,7 +64,7 @@ def sparsity(runs: Sequence[LabRun]) -> None:
         seeds = [one["categories"] for one in figures["seeds"]] or [figures["categories"]]
         source = reported(run.head.plan)
         rows.append((short(run), seeds, dict((source and source.sparsity) or {})))
-    figure(charts_lab.sparsity(rows, parts.theme()), "sparsity", "How sparse are the traces of each category?", runs,
+    figure(charts_lab.sparsity(rows, look.theme()), "sparsity", "How sparse are the traces of each category?", runs,
            "Share of the latents whose activation is exactly 0 after the ReLU, mean over the category’s episodes; bars "
            "are medians over the seeds.")  # fmt: skip
     st.subheader("What the source reports, and what is measured here", anchor=False)
@@ -78,9 +78,9 @@ def _beside_source(run: LabRun) -> dict[str, str]:
     cosines = ", ".join(f"{pair} {value:.2f}" for pair, value in figures["cosine"].items())
     return {
         "run": short(run),
-        "the source": parts.plain(source.says) if source else "says nothing of this setting",
-        "here: sparsity": parts.plain(per),
-        "cosine": parts.plain(cosines),
+        "the source": prose.plain(source.says) if source else "says nothing of this setting",
+        "here: sparsity": prose.plain(per),
+        "cosine": prose.plain(cosines),
         "latents alive": f"{figures['alive']:g} of {run.head.plan.size}",
     }
 
@@ -91,9 +91,9 @@ def traces(runs: Sequence[LabRun]) -> None:
         (short(run), seed.traces, seed.episodes.categories, seed.episodes.names)
         for run, seed in zip(runs, seeds, strict=True)
     ]
-    figure(charts_lab.traces(drawn, parts.theme()), "traces", "Which latents does each episode fire?", runs)
+    figure(charts_lab.traces(drawn, look.theme()), "traces", "Which latents does each episode fire?", runs)
     means = [(name, measures.means(values, categories)) for name, values, categories, _ in drawn]
-    figure(charts_lab.mean_traces(means, parts.theme()), "means", "The mean trace of each category", runs)
+    figure(charts_lab.mean_traces(means, look.theme()), "means", "The mean trace of each category", runs)
 
 
 def distinct(runs: Sequence[LabRun]) -> None:
@@ -104,7 +104,7 @@ def distinct(runs: Sequence[LabRun]) -> None:
         figures = run.figures()
         for pair in figures["cosine"]:
             values = {said: f"{figures[name][pair]:.3f}" for name, said in names.items()}
-            rows.append({"run": short(run), "pair": parts.plain(pair), **values})
+            rows.append({"run": short(run), "pair": prose.plain(pair), **values})
     if not rows:
         st.write("These runs have one category each: there is no pair to compare.")
         return
@@ -119,7 +119,7 @@ def overlap(runs: Sequence[LabRun]) -> None:
     seeds = seed_shown(runs)
     found = [measures.overlap(seed.traces, seed.episodes.categories) for seed in seeds]
     drawn = [(short(run), each) for run, each in zip(runs, found, strict=True)]
-    figure(charts_lab.overlap(drawn, parts.theme()), "overlap", "Which latents do the categories share?", runs)
+    figure(charts_lab.overlap(drawn, look.theme()), "overlap", "Which latents do the categories share?", runs)
     thresholds = [f"{shared.threshold:g}" for shared in found[0]]
     above = st.segmented_control("Latents above", thresholds, key="lab_above", persist_state="session", required=True)
     rows = []
@@ -129,7 +129,7 @@ def overlap(runs: Sequence[LabRun]) -> None:
         alone = {f"{name} alone": latents for name, latents in shared.unique.items()}
         for who, latents in {"all categories (core)": shared.core, **pairs, **alone}.items():
             listed = ", ".join(map(str, latents)) or "none"
-            rows.append({"run": short(run), "fired by": parts.plain(who), "n": str(len(latents)), "latents": listed})
+            rows.append({"run": short(run), "fired by": prose.plain(who), "n": str(len(latents)), "latents": listed})
     st.table(rows, border="horizontal", hide_index=True)
     st.caption("By the categories’ mean traces of one seed. A pair’s latents include the core.")
 
@@ -149,10 +149,10 @@ def reconstruction(runs: Sequence[LabRun]) -> None:
     for run, seed in zip(runs, seeds, strict=True):
         clean = None if seed.episodes.clean is None else seed.episodes.clean[i]
         drawn.append((short(run), seed.target[i], seed.decoded[i], clean))
-    figure(charts_lab.reconstruction(drawn, parts.theme()), "reconstruction", "What does the trace keep of it?", runs)
+    figure(charts_lab.reconstruction(drawn, look.theme()), "reconstruction", "What does the trace keep of it?", runs)
     errors = [f"{short(run)}: mse {_figure(run, 'mse'):.4f}" + (f", {_figure(run, 'clean_error'):.2f} of the noise left"
               if "clean_error" in run.figures() else "") for run in runs]  # fmt: skip
-    parts.small(" · ".join(errors))
+    prose.small(" · ".join(errors))
 
 
 def _figure(run: LabRun, name: str) -> float:
@@ -167,7 +167,7 @@ def latents(runs: Sequence[LabRun]) -> None:
     for run, seed in zip(runs, seeds, strict=True):
         found = measures.by_category(seed.traces, seed.episodes.categories)
         order = by_spread(found, measure)[:SHOWN_LATENTS]
-        built = charts_lab.category_latents(found, measure, order, parts.theme())
+        built = charts_lab.category_latents(found, measure, order, look.theme())
         figure(built, f"latents-{run.head.id}", f"Which latents set the categories apart? {short(run)}", [run])
     st.caption(
         "95 % intervals: Wilson’s for firing rates, a percentile bootstrap over the episodes for means. A category of "

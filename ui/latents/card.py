@@ -12,7 +12,7 @@ from core import MemoryBank
 from core.analysis.peaks import READ
 from core.types import LatentInfo
 from ui.address import ways
-from ui.kit import charts, components, labels, parts, tray
+from ui.kit import charts, components, labels, prose, states, tray
 from ui.kit.colours import ACTIVATION
 from ui.latents import passages
 from ui.session import answers
@@ -25,7 +25,7 @@ WORDS = 12
 def rename(bank: MemoryBank, latent: int, key: str) -> None:
     """Take what was typed as the latent's own label; an empty text takes it away."""
     state = st.session_state
-    with parts.kept_problem():
+    with states.kept_problem():
         shown = answers.latent(bank, latent).label
         if not state[key].strip() and shown.source != "yours":
             state["_labels_told"] = "There is no label of yours to take away, so nothing was changed."
@@ -35,17 +35,17 @@ def rename(bank: MemoryBank, latent: int, key: str) -> None:
 
 
 def unname(bank: MemoryBank, latent: int) -> None:
-    with parts.kept_problem():
+    with states.kept_problem():
         bank.latents.rename(latent, "")
 
 
 def keep(bank: MemoryBank, latent: int, key: str) -> None:
-    with parts.kept_problem():
+    with states.kept_problem():
         bank.latents.bookmark(latent, st.session_state[key].strip()[:2000])
 
 
 def forget(bank: MemoryBank, latent: int) -> None:
-    with parts.kept_problem():
+    with states.kept_problem():
         bank.latents.bookmark(latent, None)
 
 
@@ -61,17 +61,17 @@ def head(bank: MemoryBank, info: LatentInfo) -> None:
             "it away.",
         )  # fmt: skip
     source = labels.SOURCES.get(label.source, "")
-    parts.small(" · ".join(word for word in (source, labels.trust_words(label)) if word) or "no label yet")
+    prose.small(" · ".join(word for word in (source, labels.trust_words(label)) if word) or "no label yet")
     if sentence := labels.elsewhere(info):
-        st.caption(f":material/warning: {parts.plain(sentence)}")
+        st.caption(f":material/warning: {prose.plain(sentence)}")
     others = [one for one in info.labels if one.text and one != label]
     if label.source == "yours":
         with st.container(horizontal=True, vertical_alignment="center"):
             st.button("Take my label away", icon=":material/undo:", on_click=unname, args=(bank, latent))
             if others:
-                parts.small(f"then: {labels.sourced(others[0])}")
+                prose.small(f"then: {labels.sourced(others[0])}")
     elif others:
-        parts.small("also: " + " · ".join(map(labels.sourced, others)))
+        prose.small("also: " + " · ".join(map(labels.sourced, others)))
 
 
 def actions(bank: MemoryBank, info: LatentInfo) -> None:
@@ -101,7 +101,7 @@ def actions(bank: MemoryBank, info: LatentInfo) -> None:
         if info.neuronpedia:
             st.link_button("Neuronpedia", info.neuronpedia, icon=":material/open_in_new:")
     if info.note:
-        parts.small(f"Your note: {info.note}")
+        prose.small(f"Your note: {info.note}")
 
 
 def activity(bank: MemoryBank, info: LatentInfo) -> None:
@@ -177,7 +177,7 @@ def draw(bank: MemoryBank, latent: int, choose: Callable[[int], None]) -> Latent
             passages.draw("latent_top", [{"title": "", "rows": rows}], lambda name: ways.open_memory(name, latent))
             with st.container(horizontal=True, vertical_alignment="center"):
                 if not bank.engine.warm:
-                    parts.small("Tinted at its peak; every token follows when the model is warm.")
+                    prose.small("Tinted at its peak; every token follows when the model is warm.")
                 if len(info.top) > TOP:
                     st.toggle(f"Show {len(info.top)}", key="latents_more", width="content")
         words(info)
@@ -190,14 +190,14 @@ def draw(bank: MemoryBank, latent: int, choose: Callable[[int], None]) -> Latent
                 )
         relatives(
             bank, "latent_nearest", "Points the same way", "Latents with the nearest decoder directions, by cosine.",
-            [(other, cosine, f"cosine {parts.number(cosine)}") for other, cosine in info.nearest], choose,
+            [(other, cosine, f"cosine {prose.number(cosine)}") for other, cosine in info.nearest], choose,
         )  # fmt: skip
         relatives(
             bank, "latent_coactive", "Fires in the same memories",
             "The number is Jaccard: memories of this bank that fire both, over those that fire either. Point at a chip "
             "for PMI, in bits above chance.",
             [
-                (other, jaccard, f"Jaccard {parts.number(jaccard)}, PMI {pmi:.1f} bits, {together:,} memories")
+                (other, jaccard, f"Jaccard {prose.number(jaccard)}, PMI {pmi:.1f} bits, {together:,} memories")
                 for other, jaccard, pmi, together in info.coactive
             ],
             choose,

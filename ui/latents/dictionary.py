@@ -11,7 +11,7 @@ import pyarrow.compute
 import streamlit as st
 
 from core import MemoryBank
-from ui.kit import components, labels, parts
+from ui.kit import components, labels, prose, states
 from ui.latents.fields import FIRST_SORT, SEARCH, SORTS
 from ui.session import answers
 
@@ -140,7 +140,7 @@ def cell(name: str, value: float | None) -> str:
         return f"{value:.2f}".replace("0.", ".", 1)
     if name == "density":
         return labels.fine_percent(float(value))
-    return f"{int(value):,}" if name == "memories" else parts.number(float(value))
+    return f"{int(value):,}" if name == "memories" else prose.number(float(value))
 
 
 def sparks(counts: list[int]) -> str:
@@ -154,7 +154,7 @@ def draw(bank: MemoryBank, chosen: int | None, choose: Callable[[int], None]) ->
     form()
     order = asked()
     if order["text"] and not bank.knows_query(order["text"]):
-        parts.waiting_for_model("the latents of this text are listed")
+        states.waiting_for_model("the latents of this text are listed")
         return chosen
     table = answers.latent_table(bank, **order, limit=SHOWN)
     if not len(table):
@@ -163,7 +163,7 @@ def draw(bank: MemoryBank, chosen: int | None, choose: Callable[[int], None]) ->
         return chosen
     listed = table["latent"].to_pylist()
     chosen = listed[0] if chosen is None else chosen
-    parts.small(summary(table))
+    prose.small(summary(table))
     drawn = data(table, answers.histograms(bank, listed), chosen, order)
     components.draw("dictionary", "latents_table", drawn, latent=choose, sort=sort_by)
     return chosen

@@ -9,7 +9,7 @@ import streamlit as st
 
 from core import Health, Memory
 from ui.address import ways
-from ui.kit import parts
+from ui.kit import prose
 from ui.kit.labels import HARDLY_BETTER
 
 MUCH_WORSE = 1.3
@@ -32,8 +32,8 @@ def rows(health: Health) -> list[dict[str, Any]]:
         {"figure": "latents per memory", "this bank": f"{health.latents_per_memory:.0f}", "training": ""},
         {
             "figure": "latents never active: silent here, dead in training",
-            "this bank": parts.percent(health.silent_share),
-            "training": parts.percent(trained["dead_share"]) if "dead_share" in trained else "",
+            "this bank": prose.percent(health.silent_share),
+            "training": prose.percent(trained["dead_share"]) if "dead_share" in trained else "",
         },
     ]
 
@@ -43,7 +43,7 @@ def verdict(health: Health) -> str:
     if not health.memories:
         return "Nothing is encoded yet, so nothing can be said about the fit."
     trained = (health.training or {}).get("fvu")
-    explained = f"The latents account for {parts.percent(1 - health.fvu)} of what distinguishes the tokens of this bank"
+    explained = f"The latents account for {prose.percent(1 - health.fvu)} of what distinguishes the tokens of this bank"
     if trained is None:
         return f"{explained}."
     if health.fvu > MUCH_WORSE * trained:
@@ -67,10 +67,10 @@ def disagreements(health: Health) -> list[str]:
     dead = float(trained.get("dead_share") or 0)
     if dead > MANY_DEAD:
         found.append(
-            f"{parts.percent(dead)} of the latents were dead in training already: they will not fire in any bank."
+            f"{prose.percent(dead)} of the latents were dead in training already: they will not fire in any bank."
         )
     if health.silent_share > dead + 0.02:
-        silent = parts.percent(health.silent_share - dead)
+        silent = prose.percent(health.silent_share - dead)
         found.append(f"{silent} of the dictionary is alive but silent here: this bank does not speak of it.")
     return found
 
@@ -105,7 +105,7 @@ def trust_words(training: Mapping[str, Any], measured: Measured) -> str:
     worth = " That is hardly better than chance." if mean < HARDLY_BETTER else ""
     return (
         f"Of two {texts}, one that strongly fires a latent and a similar one that does not, its label picks the right "
-        f"one {parts.percent(mean)} of the time.{worth}"
+        f"one {prose.percent(mean)} of the time.{worth}"
     )
 
 
@@ -121,7 +121,7 @@ def trust_card(health: Health, measured: Measured) -> None:
 
 def card(health: Health) -> None:
     for sentence in health.missing:
-        st.error(parts.plain(sentence), icon=":material/error:")
+        st.error(prose.plain(sentence), icon=":material/error:")
     if health.memories:
         st.table(rows(health), border="horizontal", hide_index=True)
     st.write(verdict(health))
@@ -131,7 +131,7 @@ def card(health: Health) -> None:
         "FVU is 0 when every token state is rebuilt exactly and 1 when the mean would do as well. "
         "A latent that is never active is not broken: this bank may just not speak of it."
     )
-    parts.facts(
+    prose.facts(
         {
             "engine": health.engine,
             "files": "all here" if not health.missing else "missing",
@@ -158,7 +158,7 @@ def blind_spots(worst: list[tuple[Memory, float]]) -> None:
             ways.open_memory(worst[picked[0]][0].id)
 
     st.dataframe(
-        [{"left out": fvu, "memory": memory.id, "text": parts.short(memory.text, 160)} for memory, fvu in worst],
+        [{"left out": fvu, "memory": memory.id, "text": prose.short(memory.text, 160)} for memory, fvu in worst],
         hide_index=True, key="blind_spots", on_select=chosen, selection_mode="single-row",
         column_config={
             "left out": st.column_config.NumberColumn(

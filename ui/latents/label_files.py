@@ -8,8 +8,8 @@ from functools import partial
 import streamlit as st
 
 from core import MemoryBank
-from ui.kit import export, parts
-from ui.library import imports
+from ui.kit import export, prose, reports, states
+from ui.kit.uploads import uploaded
 from ui.session import jobs
 
 
@@ -18,9 +18,9 @@ def take(bank: MemoryBank, key: str) -> None:
     file = st.session_state[key]
     if file is None:
         return
-    scratch = imports.uploaded([file])
+    scratch = uploaded([file])
     try:
-        with parts.kept_problem():
+        with states.kept_problem():
             stored = bank.latents.import_labels(next(scratch.glob("*/*")))
             said = "1 label was" if stored == 1 else f"{stored:,} labels were"
             st.session_state["_labels_told"] = f"{said} stored as your own; equal ones were left alone."
@@ -31,7 +31,7 @@ def take(bank: MemoryBank, key: str) -> None:
 
 def told() -> None:
     if sentence := st.session_state.pop("_labels_told", ""):
-        st.success(parts.plain(sentence), icon=":material/check_circle:")
+        st.success(prose.plain(sentence), icon=":material/check_circle:")
 
 
 def whole(bank: MemoryBank, kind: str) -> bytes:
@@ -57,22 +57,22 @@ def files(bank: MemoryBank) -> None:
 
 
 def measure(bank: MemoryBank) -> None:
-    with parts.kept_problem():
-        jobs.start(str(bank.path), f"{imports.MEASURING}{bank.name}", bank.latents.measure())
+    with states.kept_problem():
+        jobs.start(str(bank.path), f"Measuring trust in {bank.name}", bank.latents.measure(), "trust")
 
 
 def trust(bank: MemoryBank) -> None:
     """The button, the running task with Stop, and how it ended."""
     job = jobs.of(bank)
     if job is not None and job.running:
-        parts.small(job.title)
-        imports.watch(job)
+        prose.small(job.title)
+        reports.watch(job)
         return
     st.button(
         "Measure trust in this bank", icon=":material/verified:", on_click=measure, args=(bank,), key="latents_measure",
         help="Encodes every label once, then asks how well it tells the memories that fire its latent strongly from "
         "similar ones that do not.",
     )  # fmt: skip
-    if job is not None and job.title.startswith(imports.MEASURING):
-        imports.outcome(bank, job)
+    if job is not None and job.kind == "trust":
+        reports.outcome(bank, job)
         st.button("Close this report", key="latents_dismiss", on_click=jobs.dismiss, args=(str(bank.path),))

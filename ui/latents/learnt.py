@@ -8,14 +8,12 @@ import streamlit as st
 
 from core import WEIGHTINGS, MemoryBank
 from ui.address import ways
-from ui.kit import labels, parts
-from ui.library import imports
+from ui.kit import labels, prose, reports, states
 from ui.query import marks
 from ui.session import answers, jobs
 from ui.session.jobs import Job
 
 SHOWN = 14
-LEARNING = "Learning weights in "
 NAMES = {"learnt": "Came with the dictionary", "yours": "Learnt in this bank"}
 
 
@@ -23,7 +21,7 @@ def draw(bank: MemoryBank) -> list[dict[str, Any]]:
     """What was learnt, as two tables; the rows for export."""
     known = [name for name in NAMES if name in bank.index().learnt]
     job = jobs.of(bank)
-    if job is not None and job.title.startswith(LEARNING):
+    if job is not None and job.kind == "learn":
         watch(bank, job)
     rows = shown(bank, known) if known else []
     if not known:
@@ -42,7 +40,7 @@ def shown(bank: MemoryBank, known: list[str]) -> list[dict[str, Any]]:
         "A score is a sum over latents. Learning multiplies each latent of a query by one number: above 1, sharing it "
         "tells more than its rarity says; below 1, less."
     )
-    st.caption(parts.plain(f"Learnt on {'; '.join(bank.learning.learnt_on(name))}."))
+    st.caption(prose.plain(f"Learnt on {'; '.join(bank.learning.learnt_on(name))}."))
     rows: list[dict[str, Any]] = bank.learning.table(name, SHOWN).to_pylist()
     names = answers.labels(bank, (row["latent"] for row in rows))
     half = (len(rows) + 1) // 2
@@ -93,23 +91,20 @@ def learn_here(bank: MemoryBank, has_own: bool) -> None:
         if has_own:
             st.button("Forget them", icon=":material/undo:", on_click=bank.learning.forget, key="learnt_forget")
         if not cases:
-            parts.small("It has none with evidence: mark hits as right on Recall, or import a file with questions.")
+            prose.small("It has none with evidence: mark hits as right on Recall, or import a file with questions.")
 
 
 def start(bank: MemoryBank) -> None:
     cases = marks.cases(bank)
     learnt_on = sorted({q.source or "questions" for q in cases})
-    with parts.kept_problem():
-        jobs.start(str(bank.path), f"{LEARNING}{bank.name}", bank.learning.learn(cases, learnt_on))
+    with states.kept_problem():
+        jobs.start(str(bank.path), f"Learning weights in {bank.name}", bank.learning.learn(cases, learnt_on), "learn")
 
 
 def watch(bank: MemoryBank, job: Job) -> None:
     """Progress while it learns; afterwards what came of it."""
     if job.running:
-        imports.watch(job)
+        reports.watch(job)
         return
-    if job.state == "done":
-        st.success(f"Learnt from {job.results[-1]:,} questions. Figures on these very questions say nothing of others.")
-    else:
-        imports.outcome(bank, job)
+    reports.outcome(bank, job)
     st.button("Close this report", key="learnt_dismiss", on_click=jobs.dismiss, args=(str(bank.path),))

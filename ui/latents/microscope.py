@@ -10,7 +10,7 @@ import streamlit as st
 from core import MemoryBank
 from core.types import Pair, PairLatent
 from ui.address import ways
-from ui.kit import components, labels, parts
+from ui.kit import components, labels, prose, states
 from ui.kit import shares as why
 from ui.kit.tokens import TokenValues
 from ui.session import answers
@@ -45,11 +45,11 @@ def data(pair: Pair, latent: int | None, shown: int, names: labels.Names) -> dic
     rows = [
         {
             **why.named(one.latent, names),
-            "percent": parts.percent(one.a * one.b / total),
+            "percent": prose.percent(one.a * one.b / total),
             "width": round(62 * one.a * one.b / largest, 1),
             "minus": False,
-            "value": parts.number(one.a),
-            "weight": parts.number(one.b),
+            "value": prose.number(one.a),
+            "weight": prose.number(one.b),
             "from": one.token_a.text,
             "to": one.token_b.text,
             **{side: tokens.of(one.latent) for side, tokens in sides.items()},
@@ -76,8 +76,8 @@ def summary(pair: Pair) -> str:
     words = f"they share the word{plural} {common}" if common else "they share no content word"
     count = {0: "no latent", 1: "one latent"}.get(len(pair.shared), f"{len(pair.shared)} latents")
     return (
-        f"Dense cosine {parts.number(pair.dense)} · sparse cosine {parts.number(pair.sparse)} · they share {count} "
-        f"(Jaccard {parts.number(pair.jaccard)}) · {words}"
+        f"Dense cosine {prose.number(pair.dense)} · sparse cosine {prose.number(pair.sparse)} · they share {count} "
+        f"(Jaccard {prose.number(pair.jaccard)}) · {words}"
     )
 
 
@@ -109,10 +109,10 @@ def draw(bank: MemoryBank, latent: int | None, choose: Callable[[int], None]) ->
         st.write("Type or paste two texts above: two memories, or a question and its answer.")
         return None
     if not bank.engine.warm:
-        parts.waiting_for_model("the two texts are compared")
+        states.waiting_for_model("the two texts are compared")
         return None
     pair = answers.pair(bank, a, b)
-    parts.small(summary(pair))
+    prose.small(summary(pair))
     everything = st.session_state.get("pair_all", False)
     shown = len(pair.shared) if everything else SHOWN
     names = answers.labels(bank, (one.latent for one in pair.shared[:shown]))

@@ -7,7 +7,7 @@ from typing import Any
 
 from core import MemoryBank
 from core.types import Context, LatentInfo, Span
-from ui.kit import components, parts
+from ui.kit import components, prose
 from ui.kit.tokens import TokenValues
 from ui.session import answers
 
@@ -57,7 +57,7 @@ def top(bank: MemoryBank, info: LatentInfo, shown: int) -> list[dict[str, Any]]:
         text = memories[name].text
         found = tokens_of(bank, text, info.label.latent, span, value)
         rows.append(
-            {"id": name, "value": parts.number(value), "pieces": pieces(text, found, span.start, info.memory_max)}
+            {"id": name, "value": prose.number(value), "pieces": pieces(text, found, span.start, info.memory_max)}
         )
     return rows
 
@@ -69,7 +69,7 @@ def groups(contexts: Iterable[Context], peak: float) -> list[dict[str, Any]]:
         where = "this bank" if context.memory else "texts that described the dictionary"
         which = "strongest" if context.interval == "top" else f"{context.interval} of its activations"
         token = [(context.start, context.end, context.activation)]
-        row = {"id": context.memory, "value": parts.number(context.activation),
+        row = {"id": context.memory, "value": prose.number(context.activation),
                "pieces": pieces(context.text, token, context.start, peak)}  # fmt: skip
         found.setdefault(f"{which}, {where}", []).append(row)
     return [{"title": title, "rows": rows} for title, rows in found.items()]

@@ -8,8 +8,7 @@ import streamlit as st
 
 from core import Engine, EngineSpec, Progress, registry
 from core.encoding.registry import Trial
-from ui.kit import parts
-from ui.kit import task as watching
+from ui.kit import prose, states, task
 from ui.session import banks, jobs
 
 TRIAL = "engine trial"
@@ -35,7 +34,7 @@ def draw() -> None:
     if not (st.session_state["engine_sae"].strip() and st.session_state["engine_name"].strip()):
         st.caption("An SAE and a name are needed; the SAE usually says the rest.")
         return
-    with parts.problems():
+    with states.problems():
         judge(made())
 
 
@@ -78,13 +77,13 @@ def judge(spec: EngineSpec) -> None:
     findings = registry.check(spec)
     for finding in findings:
         show = st.error if finding.level == "problem" else st.warning
-        show(parts.plain(finding.sentence))
+        show(prose.plain(finding.sentence))
     impossible = any(finding.level == "problem" for finding in findings)
     doubtful = any(finding.level == "doubt" for finding in findings)
     missing, needed = Engine(spec).missing(), registry.estimate_bytes(spec)
     fits = "" if findings else "Model, SAE and layer fit. "
     memory = f"It takes about {needed / GB:.1f} GB of memory. " if needed else ""
-    st.caption(parts.plain(f"{fits}{memory}{' '.join(missing)}"))
+    st.caption(prose.plain(f"{fits}{memory}{' '.join(missing)}"))
     sure = st.checkbox("Add it all the same", key="engine_sure") if doubtful else True
     with st.container(horizontal=True):
         st.button(
@@ -98,7 +97,7 @@ def judge(spec: EngineSpec) -> None:
 
 
 def begin(spec: EngineSpec) -> None:
-    with parts.kept_problem():
+    with states.kept_problem():
         jobs.start(TRIAL, f"Trying {spec.name}", trying(spec))
 
 
@@ -113,21 +112,17 @@ def trial() -> None:
     if job is None:
         return
     if job.running:
-        watching.watch(job, "engine_trial_stop")
-    elif job.error is not None:
-        raise job.error
-    elif job.state == "failed":
-        st.error(parts.plain(job.problem), icon=":material/error:")
-    elif job.results:
+        task.watch(job, "engine_trial_stop")
+    elif task.ended(job, "Nothing was kept."):
         said: Trial = job.results[-1]
         st.success(
-            f"{job.title}: {said.tokens} tokens, {said.l0:.1f} latents each, {parts.percent(said.fvu)} of the variance "
+            f"{job.title}: {said.tokens} tokens, {said.l0:.1f} latents each, {prose.percent(said.fvu)} of the variance "
             f"left out; loaded in {said.load_seconds:.0f} s, encoded in {said.seconds:.1f} s."
         )
 
 
 def save(spec: EngineSpec, force: bool) -> None:
-    with parts.kept_problem():
+    with states.kept_problem():
         registry.add(spec, force)
         banks.reopen(spec.name)
         st.session_state.update(library_engine=spec.name, engine_add=False)

@@ -10,7 +10,7 @@ import streamlit as st
 
 from core import Engine, HeldCodes, MemoryBank, Progress, presets, registry
 from ui.address import ways
-from ui.kit import parts
+from ui.kit import prose, states
 from ui.library import engine_form
 from ui.session import answers, jobs, models
 
@@ -79,7 +79,7 @@ def actions(bank: MemoryBank, name: str, held: list[HeldCodes]) -> None:
     if any(one.state == "older" for one in held) and now is None:
         st.write("The codes here were made by another version of this engine: encode the bank anew to use it.")
     for sentence in missing:
-        st.caption(parts.plain(sentence))
+        st.caption(prose.plain(sentence))
     with st.container(horizontal=True, vertical_alignment="center"):
         if now is not None and name != bank.engine.name:
             st.button("Look through it", icon=":material/visibility:", on_click=ways.use_engine, args=(name,),
@@ -98,18 +98,18 @@ def _encode(bank: MemoryBank, name: str, missing: list[str], busy: bool) -> None
     )  # the estimate asks torch, for which no page waits
     download = f"Download {spec.download / GB:.1f} GB and encode" if missing and spec.download else "Encode this bank"
     st.button(
-        f"{download} with {parts.plain(name)}", type="primary", icon=":material/bolt:", key="engine_encode",
+        f"{download} with {prose.plain(name)}", type="primary", icon=":material/bolt:", key="engine_encode",
         on_click=start, args=(bank, name), disabled=busy or needed > there or bool(missing and not spec.download),
     )  # fmt: skip
     if needed:
         short = f", and this machine has {there / GB:.1f} GB: it does not fit" if needed > there else ""
-        parts.small(f"It takes about {needed / GB:.1f} GB of memory{short}.")
+        prose.small(f"It takes about {needed / GB:.1f} GB of memory{short}.")
 
 
 def start(bank: MemoryBank, name: str) -> None:
     """Encode in the background; a stop keeps what is stored, and the same button goes on from there."""
-    with parts.kept_problem():
-        jobs.start(str(bank.path), f"Encoding {bank.name} with {name}", encoding(bank, name))
+    with states.kept_problem():
+        jobs.start(str(bank.path), f"Encoding {bank.name} with {name}", encoding(bank, name), "intake")
         if name in models.ready():
             ways.use_engine(name)
 
@@ -126,7 +126,7 @@ def _delete(bank: MemoryBank, one: HeldCodes, busy: bool) -> None:
     version = " of the other version" if one.state == "older" else ""
     with st.popover(f"Delete its codes{version}", icon=":material/delete:", disabled=busy):
         st.write(
-            f"Delete the codes of {one.memories:,} memories made by {parts.plain(one.name)} ({one.fingerprint})? Its "
+            f"Delete the codes of {one.memories:,} memories made by {prose.plain(one.name)} ({one.fingerprint})? Its "
             "maps and measured trust go with them, and encoding anew takes its time. Memories, labels, compositions, "
             "learnt weights and runs stay."
         )
@@ -135,5 +135,5 @@ def _delete(bank: MemoryBank, one: HeldCodes, busy: bool) -> None:
 
 
 def forget(bank: MemoryBank, fingerprint: str) -> None:
-    with parts.kept_problem():
+    with states.kept_problem():
         bank.forget_codes(fingerprint)

@@ -10,7 +10,7 @@ import streamlit as st
 
 from core import Codes, Memory, MemoryBank
 from ui.kit import cards as hits
-from ui.kit import parts
+from ui.kit import prose
 from ui.kit.colours import MODE_COLOURS
 from ui.kit.tokens import BINS, spectrum
 from ui.memory.fields import NEIGHBOURS
@@ -41,8 +41,8 @@ def left_out(bank: MemoryBank, codes: Codes) -> float:
     usual = answers.health(bank).fvu
     if share > POORLY_READ and share > AND_WORSE_THAN_THE_BANK * usual:
         st.warning(
-            f"The dictionary says little about this memory: it leaves out {parts.percent(share)}, "
-            f"against {parts.percent(usual)} in this bank.",
+            f"The dictionary says little about this memory: it leaves out {prose.percent(share)}, "
+            f"against {prose.percent(usual)} in this bank.",
             icon=":material/flag:",
         )
     return share
@@ -52,7 +52,7 @@ def facts(memory: Memory, codes: Codes, share_left_out: float) -> None:
     """Everything known about a memory but its words."""
     t = len(codes.token_start)
     alone = "" if memory.conversation else "stands alone"
-    parts.facts(
+    prose.facts(
         {
             "id": memory.id,
             "role": memory.role,
@@ -63,8 +63,8 @@ def facts(memory: Memory, codes: Codes, share_left_out: float) -> None:
             "category": memory.category,
             "source": memory.source,
             "tokens": f"{t:,}, with {int(codes.n_active[0]) / max(t, 1):.1f} latents each",
-            "left out": f"{parts.percent(share_left_out)} of its token states' variance",
-            **{str(name): parts.short(str(value), 200) for name, value in memory.meta.items()},
+            "left out": f"{prose.percent(share_left_out)} of its token states' variance",
+            **{str(name): prose.short(str(value), 200) for name, value in memory.meta.items()},
         }
     )
 
@@ -81,7 +81,7 @@ def neighbours(bank: MemoryBank, memory: Memory, choose: Callable[[str], None]) 
                 **hits.card(m, answers.codes(bank, (m.id,)).get(m.id)),
                 "rank": str(m.position),
                 "score": "",
-                "aria": parts.short(m.text, 160),
+                "aria": prose.short(m.text, 160),
             }
             for m in bank.around(memory, AROUND)
         ]

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from core import Codes, MemoryBank
-from ui.kit import charts, components, labels, parts
+from core import MemoryBank
+from ui.kit import charts, components, labels, prose
 from ui.kit.tokens import TokenValues
 from ui.session import answers
 
@@ -43,13 +43,13 @@ def _token(tokens: TokenValues, i: int, tint: float, names: labels.Names) -> dic
         more_words = "no latent fires here" if tokens.complete else "no latent peaks here"
     else:
         more_words = f"{more} more {peaks}" if more > 0 else ""
-    error = "" if tokens.error is None else f"left out by the dictionary: {parts.percent(float(tokens.error[i]))}"
+    error = "" if tokens.error is None else f"left out by the dictionary: {prose.percent(float(tokens.error[i]))}"
     return {
         "tint": round(tint, 3),
-        "latents": [(str(i), parts.number(value), labels.marked(names.get(i))) for i, value in found[:AT_A_TOKEN]],
+        "latents": [(str(i), prose.number(value), labels.marked(names.get(i))) for i, value in found[:AT_A_TOKEN]],
         "more": more_words,
         "error": error,
-        "said": ", ".join(f"{labels.said(i, names)} {parts.number(value)}" for i, value in found[:3]) or more_words,
+        "said": ", ".join(f"{labels.said(i, names)} {prose.number(value)}" for i, value in found[:3]) or more_words,
     }
 
 
@@ -73,13 +73,6 @@ def at_token(
     before = f"at “{word}”" if found else f"at “{word}” no latent {verb}"
     data = {"before": before, "chips": chips, "after": "", "latent": latent}
     components.draw("chips", "memory_chips", data, latent=choose)
-
-
-def strongest(codes: Codes, text: str) -> list[tuple[int, float, str]]:
-    """(latent, strongest activation, the token it peaked at), strongest first."""
-    order = np.argsort(-codes.max, kind="stable")
-    ends = [(int(codes.token_start[codes.peak[i]]), int(codes.token_end[codes.peak[i]])) for i in order]
-    return [(int(codes.latents[i]), float(codes.max[i]), text[a:b]) for i, (a, b) in zip(order, ends, strict=True)]
 
 
 def bars(

@@ -15,7 +15,7 @@ from core.analysis.overlap import Tiles, branches
 from core.bank.overlap import pairs_of
 from core.types import Interference, OverlapLatent
 from ui.address import link, ways
-from ui.kit import components, labels, parts
+from ui.kit import components, labels, look, prose, widgets
 from ui.kit import shares as why
 from ui.kit.figures import for_paper, picture
 from ui.overlap import charts as charts_overlap
@@ -116,9 +116,9 @@ def controls(bank: MemoryBank) -> str:
             help="Activations at or below this quantile of the rows' positive values do not count.",
         )  # fmt: skip
         before = state.get("conversation")
-        if parts.conversation_select(bank, 170) != (before or None):
+        if widgets.conversation_select(bank, 170) != (before or None):
             let_go()
-        kind = parts.picture_format()
+        kind = widgets.picture_format()
     return kind
 
 
@@ -172,14 +172,14 @@ def heatmap(bank: MemoryBank, shown: View, chosen: tuple[int, int] | None, kind:
     if shown.tiles is not None:  # places are counted in rows; the heatmap counts tiles
         tree = (np.interp(tree[0], shown.tiles.bounds - 0.5, np.arange(shown.n + 1) - 0.5), tree[1])
     figure = charts_overlap.heatmap(
-        drawn, names, words, tree, UNITS[found.measure], found.measure == "euclidean", chosen, parts.theme()
+        drawn, names, words, tree, UNITS[found.measure], found.measure == "euclidean", chosen, look.theme()
     )
     rows = f"{len(found):,} {ROWS[found.by]}"
     tiled = f" in {shown.n} tiles" if shown.tiles is not None else ", without the diagonal"
     what = f"{rows}{tiled} · threshold {found.threshold:.3g} (quantile {found.quantile:g}) · average linkage"
     for_paper(figure, f"Which {ROWS[found.by]} share latents?", answers.provenance(bank), what)
     state = st.session_state
-    key = f"overlap_map_{abs(hash((found.names, found.measure, found.quantile, chosen, parts.theme())))}"
+    key = f"overlap_map_{abs(hash((found.names, found.measure, found.quantile, chosen, look.theme())))}"
 
     def on_select() -> None:
         points = state[key].selection.points
@@ -256,9 +256,9 @@ def pair(bank: MemoryBank, found: Overlap, a: str, b: str, latent: int | None, c
         st.caption("A row with itself: choose another one, or click a cell.")
         return
     two = answers.overlap_pair(bank, found, a, b)
-    parts.small(
+    prose.small(
         " · ".join(
-            f"{UNITS[name]} {f'{value:,.0f}' if name == 'shared' else parts.number(value)}"
+            f"{UNITS[name]} {f'{value:,.0f}' if name == 'shared' else prose.number(value)}"
             for name, value in two.figures.items()
         )
     )
@@ -266,7 +266,7 @@ def pair(bank: MemoryBank, found: Overlap, a: str, b: str, latent: int | None, c
         texts = answers.memories(bank, (a, b))
         for name in (a, b):
             with st.container(horizontal=True, vertical_alignment="center"):
-                st.text(parts.short(texts[name].text, 260))
+                st.text(prose.short(texts[name].text, 260))
         st.button("Open the microscope", icon=":material/biotech:", on_click=ways.open_pair,
                   args=(texts[a].text, texts[b].text))  # fmt: skip
     else:
@@ -285,7 +285,7 @@ def latents(bank: MemoryBank, two: OverlapPair, latent: int | None, choose: Call
     if len(two.shared) > SHOWN:
         st.toggle("Show all shared latents", key="overlap_all")
     for key, name, only in (("overlap_only_a", two.a, two.only_a), ("overlap_only_b", two.b, two.only_b)):
-        st.subheader(f"Only {parts.plain(parts.short(name, 40))}: {len(only):,} latents", anchor=False)
+        st.subheader(f"Only {prose.plain(prose.short(name, 40))}: {len(only):,} latents", anchor=False)
         chips = [
             components.chip(x.latent, (x.token_a.text or x.token_b.text), max(x.a, x.b), names.get(x.latent))
             for x in only[:CHIPS]
@@ -306,11 +306,11 @@ def table(shown: Sequence[OverlapLatent], two: OverlapPair, latent: int | None, 
     rows = [
         {
             **why.named(x.latent, names),
-            "percent": parts.percent(x.a * x.b / whole),
+            "percent": prose.percent(x.a * x.b / whole),
             "width": round(62 * x.a * x.b / largest, 1),
             "minus": False,
-            "value": parts.number(x.a),
-            "weight": parts.number(x.b),
+            "value": prose.number(x.a),
+            "weight": prose.number(x.b),
             "from": x.token_a.text,
             "to": x.token_b.text,
             "query": {},
@@ -345,7 +345,7 @@ def tiles(bank: MemoryBank, shown: View) -> None:
               args=(shown, a, b), key="overlap_into")  # fmt: skip
     texts = answers.memories(bank, inside[:6])
     for name in inside[:6]:
-        st.text(f"{name}  {parts.short(texts[name].text, 110)}")
+        st.text(f"{name}  {prose.short(texts[name].text, 110)}")
     if len(inside) > 6:
         st.caption(f"and {len(inside) - 6:,} more")
 
@@ -369,7 +369,7 @@ def core_and_unique(bank: MemoryBank, found: Overlap, latent: int | None, choose
         st.subheader(f"Unique: {len(unique):,} latents in one alone", anchor=False)
         chips = [
             components.chip(int(x), "", None, names.get(int(x)))
-            | {"value": parts.short(found.names[i], 22)}
+            | {"value": prose.short(found.names[i], 22)}
             for x, i in zip(unique[:CHIPS], owner[:CHIPS], strict=True)
         ]  # fmt: skip
         after = _rest(len(unique))
@@ -394,10 +394,10 @@ def clashes(bank: MemoryBank, conversation: str | None) -> list[Interference]:
             left, right, act = st.columns([5, 5, 2], gap="medium", vertical_alignment="center")
             for side, name in ((left, one.a), (right, one.b)):
                 with side:
-                    st.text(parts.short(texts[name].text, 170))
-                    parts.small(name)
+                    st.text(prose.short(texts[name].text, 170))
+                    prose.small(name)
             with act:
-                parts.small(f"sparse {parts.number(one.sparse)} · dense {parts.number(one.dense)}")
+                prose.small(f"sparse {prose.number(one.sparse)} · dense {prose.number(one.dense)}")
                 st.button("Microscope", icon=":material/biotech:", key=f"overlap_open_{i}", on_click=ways.open_pair,
                           args=(texts[one.a].text, texts[one.b].text))  # fmt: skip
     return found

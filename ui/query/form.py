@@ -9,7 +9,7 @@ import streamlit as st
 
 from core import CRITERIA, FUSIONS, WEIGHTINGS, Hits, MemoryBank, Query
 from ui.address import link, ways
-from ui.kit import components, parts, tray
+from ui.kit import components, prose, tray, widgets
 from ui.query import fields
 from ui.query.fields import DEFAULTS, MOST_CONTEXT, MOST_HITS, SCORING
 from ui.session import answers
@@ -55,7 +55,7 @@ def query_form(bank: MemoryBank) -> Query:
         )
         st.form_submit_button("Recall", type="primary", on_click=tray.unmask)
     with row:
-        conversation = parts.conversation_select(bank, width=190)
+        conversation = widgets.conversation_select(bank, width=190)
         k = st.number_input(
             "k", 1, MOST_HITS, key="recall_k", persist_state="session", help="Memories per column.", width=110
         )
@@ -158,7 +158,7 @@ def fired(bank: MemoryBank, hits: Hits, latent: int | None, choose: Callable[[in
         chip = components.chip(fires, text[int(start) : int(end)], float(codes.max[i]), names.get(fires))
         chips.append(chip | {"off": fires in hits.query.muted})
     more = f"and {n - len(chips):,} more latents" if n > len(chips) else ""
-    fit = f"best fit {parts.percent(hits.fit)}" if np.isfinite(hits.fit) and n else ""
+    fit = f"best fit {prose.percent(hits.fit)}" if np.isfinite(hits.fit) and n else ""
     took = f"encoded {hits.encode_ms:.0f} ms · ranked {hits.n_candidates:,} in {hits.rank_ms:.0f} ms"
     data = {
         "before": "your query fires" if n else "no words are asked, only the latents below",

@@ -8,7 +8,7 @@ import streamlit as st
 
 from core import MemoryBank, Question
 from ui.address import ways
-from ui.kit import parts
+from ui.kit import states
 from ui.query.fields import MOST_LIKED
 from ui.session import answers
 
@@ -18,7 +18,7 @@ HELP = "Kept in this bank as an evidence case of the question: Evaluate can meas
 
 def toggle(bank: MemoryBank, text: str, memory: str, right: bool) -> None:
     """Mark a hit; a second click takes the mark away."""
-    with parts.kept_problem():
+    with states.kept_problem():
         if answers.marks(bank, text).get(memory) is right:
             bank.marks.unmark(text, memory)
         else:

@@ -10,7 +10,7 @@ from typing import Any
 import streamlit as st
 
 from core import Explanation, Hits, MemoryBank, Query
-from ui.kit import labels, parts, tray
+from ui.kit import labels, prose, tray
 from ui.kit.fields import HEAVIEST
 from ui.session import answers
 
@@ -26,7 +26,7 @@ def edits(bank: MemoryBank, query: Query, explanation: Explanation) -> None:
     changed = " · ".join(
         f"{mode} {int(before.ranks[mode][i]):,} → {explanation.ranks[mode]:,}" for mode in ("sparse", "combined")
     )
-    parts.small(f"Your edits changed its rank: {changed}")
+    prose.small(f"Your edits changed its rank: {changed}")
 
 
 def flips(bank: MemoryBank, query: Query, explanation: Explanation) -> None:
@@ -40,7 +40,7 @@ def flips(bank: MemoryBank, query: Query, explanation: Explanation) -> None:
             return
         found = answers.flips(bank, query, explanation.memory.id)
         if not found:
-            parts.small("No edit of a single latent does.")
+            prose.small("No edit of a single latent does.")
             return
         names = answers.labels(bank, [flip.term.latent for flip in found])
         for flip in found:
@@ -48,7 +48,7 @@ def flips(bank: MemoryBank, query: Query, explanation: Explanation) -> None:
             sign = "+" if weight > 0 else "−"
             said = labels.marked(names.get(flip.term.latent)) or f"latent {flip.term.latent}"
             st.button(
-                f"{sign}{parts.number(abs(flip.term.weight))} {parts.plain(said)} → rank {flip.rank:,}",
+                f"{sign}{prose.number(abs(flip.term.weight))} {prose.plain(said)} → rank {flip.rank:,}",
                 on_click=tray.add,
                 args=(flip.term.latent, round(weight, 3)),
                 disabled=abs(flip.term.weight) > HEAVIEST,

@@ -8,8 +8,8 @@ import streamlit as st
 
 from core import SIMILARITIES, CoreError, MemoryBank
 from ui.address import link
-from ui.kit import parts
-from ui.library import imports
+from ui.kit import prose, reports, states, widgets
+from ui.kit.uploads import uploaded
 from ui.session import answers, banks, jobs
 from ui.session.jobs import Job
 
@@ -21,9 +21,9 @@ def take(bank: MemoryBank, key: str) -> None:
     file = st.session_state[key]
     if file is None:
         return
-    scratch = imports.uploaded([file])
+    scratch = uploaded([file])
     try:
-        with parts.kept_problem():
+        with states.kept_problem():
             path = next(scratch.glob("*/*"))
             n, refused = bank.separability.add(path)
             st.session_state.update(sep_source=path.name, sep_case=None)
@@ -34,7 +34,7 @@ def take(bank: MemoryBank, key: str) -> None:
 
 
 def forget(bank: MemoryBank, source: str) -> None:
-    with parts.kept_problem():
+    with states.kept_problem():
         bank.separability.remove(source)
         st.session_state.update(sep_source="", sep_case=None)
 
@@ -44,11 +44,11 @@ def told() -> None:
     if found := st.session_state.pop("_sep_told", None):
         n, name, refused = found
         st.success(
-            f"{n:,} case{'' if n == 1 else 's'} of {parts.plain(name)} kept in this bank.",
+            f"{n:,} case{'' if n == 1 else 's'} of {prose.plain(name)} kept in this bank.",
             icon=":material/check_circle:",
         )
         for sentence in refused[:5]:
-            st.warning(parts.plain(sentence), icon=":material/report:")
+            st.warning(prose.plain(sentence), icon=":material/report:")
         if len(refused) > 5:
             st.caption(f"{len(refused) - 5:,} more lines were not cases.")
 
@@ -80,7 +80,7 @@ def controls(bank: MemoryBank) -> tuple[str, str, bool, str]:
                                   format_func=lambda name: SIMILARITIES[name], persist_state="session")  # fmt: skip
         against = st.segmented_control("Unrelated question from", list(AGAINST), key="sep_against", required=True,
                                        format_func=lambda name: AGAINST[name], persist_state="session")  # fmt: skip
-        kind = parts.picture_format()
+        kind = widgets.picture_format()
     return source, similarity, against == "other", kind
 
 
@@ -92,7 +92,7 @@ def own(bank: MemoryBank, source: str) -> None:
                "unrelated_other_dialogue may stand there too. They are kept in this bank.")  # fmt: skip
     st.code('{"context": "…", "related": "…", "unrelated": "…"}', language="json")
     if source not in ("questions", "demo"):
-        st.button(f"Forget the cases of {parts.plain(source)}", icon=":material/delete:", key="sep_forget",
+        st.button(f"Forget the cases of {prose.plain(source)}", icon=":material/delete:", key="sep_forget",
                   on_click=forget, args=(bank, source), help="Your file stays as it is.")  # fmt: skip
 
 
@@ -100,7 +100,7 @@ def own(bank: MemoryBank, source: str) -> None:
 
 
 def encode(bank: MemoryBank, source: str) -> None:
-    with parts.kept_problem():
+    with states.kept_problem():
         cases = answers.cases(bank, source)
         jobs.start(str(bank.path), f"Encoding cases of {bank.name}", bank.separability.encode(cases))
 
@@ -110,8 +110,8 @@ def ready(bank: MemoryBank, source: str) -> bool:
     missing = answers.case_texts_missing(bank, source)
     job: Job | None = jobs.of(bank)
     if job is not None and job.running:
-        parts.small(job.title)
-        imports.watch(job)
+        prose.small(job.title)
+        reports.watch(job)
         return not missing
     if job is not None and missing and job.state == "failed":
         if job.error is not None:

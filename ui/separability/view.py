@@ -12,7 +12,7 @@ from core import SIMILARITIES, Case, MemoryBank, Mode, Separation
 from core.analysis.separability import Difference, ModeSeparation
 from core.types import CaseLatent
 from ui.address import link, ways
-from ui.kit import components, labels, parts
+from ui.kit import components, labels, look, prose
 from ui.kit import shares as why
 from ui.kit.figures import for_paper, picture
 from ui.kit.tokens import TokenValues
@@ -56,7 +56,7 @@ def violins(
             st.session_state["sep_case"] = cases[int(points[0]["customdata"][0])].id
 
     others = [case.elsewhere if easy else case.unrelated for case in cases]
-    figure = charts_separability.violins(modes, cases, others, cases.index(chosen), parts.accent())
+    figure = charts_separability.violins(modes, cases, others, cases.index(chosen), look.accent())
     what = (
         f"{len(cases):,} cases: {source} · {SIMILARITIES[found.similarity]} · grey: 95 % of SEPs of permuted questions"
     )
@@ -133,7 +133,7 @@ def case_select(found: Separation, easy: bool, chosen: Case) -> None:
     modes, cases = sides(found, easy)
     sep = modes["combined"].sep
     order = sep.argsort(kind="stable")
-    said = {cases[i].id: f"{_three(sep[i])}  {cases[i].id} — {parts.short(cases[i].related, 70)}" for i in order}
+    said = {cases[i].id: f"{_three(sep[i])}  {cases[i].id} — {prose.short(cases[i].related, 70)}" for i in order}
     st.session_state["sep_pick"] = chosen.id
     st.selectbox("Case, lowest combined SEP first", list(said), key="sep_pick", format_func=lambda name: said[name],
                  on_change=lambda: st.session_state.update(sep_case=st.session_state["sep_pick"]))  # fmt: skip
@@ -151,7 +151,7 @@ def case(bank: MemoryBank, found: Separation, easy: bool, chosen: Case, choose: 
     """The context with either question: what helped on the left, what confused on the right."""
     case_select(found, easy, chosen)
     with st.container(horizontal=True, vertical_alignment="center"):
-        parts.small(standing(found, easy, chosen))
+        prose.small(standing(found, easy, chosen))
         if chosen.context_id and answers.memories(bank, (chosen.context_id,)):
             st.button(
                 "Open the context", icon=":material/notes:", on_click=ways.open_memory, args=(chosen.context_id, latent)
@@ -192,7 +192,7 @@ def side(
         st.write("No latent did.")
     else:
         with st.container(horizontal=True, vertical_alignment="center"):
-            parts.small(f"{len(found):,} latents, together {'−' if unrelated else '+'}{total:.3f} of the sparse SEP.")
+            prose.small(f"{len(found):,} latents, together {'−' if unrelated else '+'}{total:.3f} of the sparse SEP.")
             if len(found) > SHOWN:
                 st.toggle("Show all", key=f"{key}_all", width="content")
 
@@ -212,11 +212,11 @@ def data(
         rows.append(
             {
                 **why.named(x.latent, names),
-                "percent": parts.percent(here / whole),
+                "percent": prose.percent(here / whole),
                 "width": round(62 * here / largest, 1),
                 "minus": unrelated,
-                "value": parts.number(here),
-                "weight": parts.number(there) if there else "–",
+                "value": prose.number(here),
+                "weight": prose.number(there) if there else "–",
                 "from": _asked(x, unrelated).text,
                 "to": x.context_token.text,
                 **{name: tokens.of(x.latent) for name, tokens in words.items()},

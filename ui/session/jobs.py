@@ -20,8 +20,10 @@ class Job:
     Whatever else the generator yields is an interim result; what it returns is the last one.
     """
 
-    def __init__(self, title: str, task: Generator[Any, None, Any]) -> None:
+    def __init__(self, title: str, task: Generator[Any, None, Any], kind: str = "") -> None:
         self.title = title
+        self.kind = kind
+        """What sort of task it is, for those who tell its outcome."""
         self.progress = Progress(0, 1, "starting")
         self.results: list[Any] = []
         self.state: State = "running"
@@ -112,12 +114,12 @@ class Jobs:
         self._jobs: dict[str, Job] = {}
         self._lock = threading.Lock()
 
-    def start(self, key: str, title: str, task: Generator[Any, None, Any]) -> Job:
+    def start(self, key: str, title: str, task: Generator[Any, None, Any], kind: str = "") -> Job:
         with self._lock:
             earlier = self._jobs.get(key)
             if earlier is not None and earlier.running:
                 raise CoreError(f"“{earlier.title}” is still running on this bank: wait for it, or stop it.")
-            self._jobs[key] = Job(title, task).start()
+            self._jobs[key] = Job(title, task, kind).start()
             return self._jobs[key]
 
     def get(self, key: str) -> Job | None:
@@ -142,9 +144,9 @@ def _jobs() -> Jobs:
     return Jobs()
 
 
-def start(key: str, title: str, task: Generator[Any, None, Any]) -> Job:
+def start(key: str, title: str, task: Generator[Any, None, Any], kind: str = "") -> Job:
     """Begin a task in the background. Raises CoreError where one of this key is still running."""
-    return _jobs().start(key, title, task)
+    return _jobs().start(key, title, task, kind)
 
 
 def get(key: str) -> Job | None:

@@ -5,20 +5,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
-from core import MemoryBank, Query
 from ui.address import link
-from ui.kit import parts
+from ui.kit import look, prose, states
+from ui.kit.page import Body
 from ui.session import answers, banks
 from ui.shell import addresses, sidebar
+from ui.shell import page as page_parts
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -81,15 +81,15 @@ def open_app() -> StreamlitPage:
         st.switch_page(next(p for p in listed if p.url_path == target))
     dark = st.context.theme.type == "dark"
     st.logo(str(ROOT / "assets" / ("logo-dark.svg" if dark else "logo.svg")), size="large", link=None)
-    parts.style()
-    with parts.problems():
+    look.style()
+    with states.problems():
         link.adopt(stem, addresses.of(stem))
     groups: dict[str, list[tuple[StreamlitPage, str]]] = {}
     by_stem = {p.url_path: p for p in listed}
     for entry in entries():
         shown = page if entry.stem == stem else by_stem[entry.stem]
         groups.setdefault(entry.group, []).append((shown, f":material/{entry.icon}:"))
-    with st.sidebar, parts.problems():
+    with st.sidebar, states.problems():
         sidebar.draw(groups)
     return page
 
@@ -105,20 +105,6 @@ def drawing(page: StreamlitPage) -> Iterator[None]:
         st.session_state["_framed"] = False
 
 
-@dataclass(slots=True)
-class Body:
-    """What a page tells its frame: what can be exported, how to do it in Python, which query it shows."""
-
-    bank: MemoryBank
-    query: Query | None = None
-    python: str = ""
-    exports: list[tuple[str, Callable[[], list[dict[str, Any]]]]] = field(default_factory=list)
-
-    def export(self, name: str, rows: Callable[[], list[dict[str, Any]]]) -> None:
-        """Offer what is shown as a file; the rows are made when somebody asks for them."""
-        self.exports.append((name, rows))
-
-
 @contextmanager
 def body(stem: str) -> Iterator[Body]:
     """The head, then the page, then the foot. A CoreError becomes one sentence; anything else stays loud."""
@@ -128,19 +114,19 @@ def body(stem: str) -> Iterator[Body]:
         actions = st.container(horizontal=True, horizontal_alignment="right", width="content")
     notices = st.container()
     opened, page = ExitStack(), None
-    with parts.problems():
+    with states.problems():
         bank = banks.current()
         opened.enter_context(bank.kept_open())
         page = Body(bank)
     if page is None:
         st.stop()  # the sentence is all there is to show
-    with opened, parts.problems():
+    with opened, states.problems():
         yield page
     for sentence in page.bank.notices:
-        notices.warning(parts.plain(sentence), icon=":material/history:")
+        notices.warning(prose.plain(sentence), icon=":material/history:")
     for sentence in link.notes():
-        notices.warning(parts.plain(sentence), icon=":material/link_off:")
+        notices.warning(prose.plain(sentence), icon=":material/link_off:")
     with actions:
-        parts.actions(link.address(stem, addresses.of(stem), addresses.PAGES), page)
-    with parts.problems():
-        parts.foot(answers.provenance(page.bank, page.query))
+        page_parts.actions(link.address(stem, addresses.of(stem), addresses.PAGES), page)
+    with states.problems():
+        page_parts.foot(answers.provenance(page.bank, page.query))

@@ -11,7 +11,7 @@ from core.encoding.engines import EMBEDDING
 from core.errors import CoreError, EngineMissing
 from ui.address import link, ways
 from ui.address.fields import Scope
-from ui.kit import parts
+from ui.kit import prose
 from ui.kit.colours import STATE_COLOURS
 from ui.session import answers, banks, jobs
 
@@ -52,7 +52,7 @@ def draw(groups: dict[str, list[tuple[StreamlitPage, str]]]) -> None:
             engine()
             _state()
         except CoreError:
-            parts.small("This bank cannot be opened.")  # the page says why
+            prose.small("This bank cannot be opened.")  # the page says why
 
 
 def engine() -> None:
@@ -115,7 +115,7 @@ def _draw_state() -> None:
     words, colour = WORDS[warmer.state], STATE_COLOURS.get(warmer.state, STATE_COLOURS["busy"])
     if job is not None and job.running:
         colour = STATE_COLOURS["busy"]
-        words = f"encoding {parts.percent(job.share)}" if job.share else job.progress.note or "importing"
+        words = f"encoding {prose.percent(job.share)}" if job.share else job.progress.note or "importing"
     pending = f" · {sizes['pending']:,} to encode" if sizes["pending"] else ""
     memories = "1 memory" if sizes["memories"] == 1 else f"{sizes['memories']:,} memories"
     st.html(

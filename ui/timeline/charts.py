@@ -12,8 +12,8 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from core import Timeline
-from ui.atlas.charts import WORDS, Frame, stamp, wrapped
 from ui.kit.colours import ACTIVATION, INK, MODE_COLOURS, PALE
+from ui.kit.figures import WORDS, Frame, stamp, wrapped
 
 ROW = 22
 """Pixels of one latent's row."""

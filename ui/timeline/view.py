@@ -11,8 +11,8 @@ import streamlit as st
 
 from core import MemoryBank, Timeline
 from ui.address import link
-from ui.atlas.charts import Frame
-from ui.kit import choice, labels, parts, pictures
+from ui.kit import choice, labels, pictures, prose, states
+from ui.kit.figures import Frame
 from ui.session import answers
 from ui.timeline import charts as charts_timeline
 from ui.timeline.fields import CHOICES
@@ -32,7 +32,7 @@ def line(bank: MemoryBank, conversation: str) -> Timeline | None:
             st.write("Type a text: the latents that it fires are followed through the dialogue.")
             return None
         if not bank.knows_query(text):
-            parts.waiting_for_model("its latents are followed")
+            states.waiting_for_model("its latents are followed")
             return None
         return _line(bank, conversation, text, (), k)
     if by == "picked":
@@ -109,7 +109,7 @@ def figure(
     state, stamp = st.session_state, answers.provenance(bank)
     titles = {
         "recurring": f"Which topics come and go in {found.conversation}?",
-        "text": f"When does {found.conversation} touch on “{parts.short(state['timeline_text'], 40)}”?",
+        "text": f"When does {found.conversation} touch on “{prose.short(state['timeline_text'], 40)}”?",
         "picked": f"When do these latents fire in {found.conversation}?",
     }
     frame = Frame(
@@ -138,7 +138,7 @@ def figure(
     )  # fmt: skip
     pictures.row({f"{bank.name}-timeline": drawn})
     wide = -(-len(found.ids) // COLUMNS)
-    parts.small(
+    prose.small(
         "Colour: share of the latent's strongest activation in this dialogue. Click a cell to read its turn."
         + (f" Each column is {wide} turns, of which the strongest is shown." if wide > 1 else "")
         + (
