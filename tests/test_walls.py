@@ -121,3 +121,66 @@ def test_importing_core_loads_no_torch() -> None:
 
     code = "import sys, core; sys.exit(bool({'torch', 'sae_lens', 'transformers', 'streamlit'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
+
+
+# --- the rooms of ui --------------------------------------------------------------------------------------------------
+
+FLOORS = ("session", "address", "kit", "query", "subjects", "shell")
+"""Each may import those before it, and itself."""
+
+
+def _floor(file: Path) -> int:
+    room = file.relative_to(ROOT / "ui").parts[0]
+    return FLOORS.index(room if room in FLOORS else "subjects")
+
+
+def _rooms(module: str) -> tuple[str, int] | None:
+    """(room, floor) of a module of ui."""
+    _, _, rest = module.partition("ui.")
+    room = rest.split(".")[0]
+    if _top(module) != "ui" or not room:
+        return None
+    return room, FLOORS.index(room if room in FLOORS else "subjects")
+
+
+def _ui_imports(file: Path) -> list[tuple[int, str]]:
+    """(line, module or room) of everything of ui that a file imports, types included."""
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    found = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found += [(node.lineno, alias.name) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names = [f"ui.{a.name}" for a in node.names] if node.module == "ui" else [node.module]
+            found += [(node.lineno, name) for name in names]
+    return [(line, name) for line, name in found if _top(name) == "ui"]
+
+
+def test_rooms_of_ui_import_only_those_below() -> None:
+    """session < address < kit < query < subjects < shell < pages"""
+    broken = [
+        f"{file.relative_to(ROOT)}:{line} imports {module}, which lies above it"
+        for file in _files("ui/**/*.py")
+        if file.parent != ROOT / "ui"
+        for line, module in _ui_imports(file)
+        if (there := _rooms(module)) and there[1] > _floor(file)
+    ]
+    assert not broken
+
+
+def test_no_subject_imports_another() -> None:
+    broken = [
+        f"{file.relative_to(ROOT)}:{line} imports {module}, another subject"
+        for file in _files("ui/**/*.py")
+        if file.parent != ROOT / "ui" and FLOORS[_floor(file)] == "subjects"
+        for line, module in _ui_imports(file)
+        if (there := _rooms(module)) and FLOORS[there[1]] == "subjects"
+        and there[0] != file.relative_to(ROOT / "ui").parts[0]
+    ]  # fmt: skip
+    assert not broken
+
+
+def test_every_page_has_its_fields() -> None:
+    from ui.shell.addresses import PAGES
+
+    assert {file.stem for file in _files("pages/*.py")} == set(PAGES)
