@@ -42,8 +42,10 @@ STEPS = {
 def absent(bank: MemoryBank, wanted: list[str] | None) -> dict[str, object]:
     """Each dialogue is asked its own questions and as many of the others'."""
     rng = np.random.default_rng(0)
-    asked = [q for q in bank.questions() if q.evidence and (wanted is None or q.category in wanted)]
-    speakers = {c: list(dict.fromkeys(m.role for m in bank.find("", c, 100))) for c, _ in bank.conversations()}
+    asked = [q for q in bank.memories.questions() if q.evidence and (wanted is None or q.category in wanted)]
+    speakers = {
+        c: list(dict.fromkeys(m.role for m in bank.memories.find("", c, 100))) for c, _ in bank.memories.conversations()
+    }
     fits: tuple[list[float], list[float]] = [], []
     cosines: tuple[list[float], list[float]] = [], []
     kept, refused = [], []
@@ -58,8 +60,8 @@ def absent(bank: MemoryBank, wanted: list[str] | None) -> dict[str, object]:
             for theirs, ours in zip(speakers[others[i].conversation], people, strict=False):
                 text = text.replace(theirs, ours)
             renamed.append(text)
-        codes = bank.store_queries([*own, *renamed])
-        least = bank.floor(Query("x", name)) or 0
+        codes = bank.state.store_queries([*own, *renamed])
+        least = bank.recall.floor(Query("x", name)) or 0
         for side, texts in enumerate((own[:150], renamed)):
             hits = [rank(bank.index(), Query(t, name, k=1), codes[t]) for t in texts]
             fits[side].extend(h.fit for h in hits)
@@ -86,13 +88,13 @@ def main() -> None:
         path = cache_folder() / "retrieval" / f"{file.name.split('.')[0]}-{arguments.engine}.duckdb"
         bank = MemoryBank.open(path, arguments.engine)
         finish(bank.import_files([file]))
-        known = {q.category for q in bank.questions()}
+        known = {q.category for q in bank.memories.questions()}
         wanted = [c for c in arguments.categories.split(",") if c in known] or None
         if arguments.absent:
             print(json.dumps({"file": file.name, **absent(bank, wanted)}), flush=True)
             continue
         for step, settings in STEPS.items():
-            report = finish(bank.evaluate(settings, wanted)).report
+            report = finish(bank.runs.evaluate(settings, wanted)).report
             row = {"file": file.name, "step": step, "questions": report["n_questions"]}
             for mode in ("dense", "sparse", "combined", "lexical"):
                 found = report["modes"][mode]

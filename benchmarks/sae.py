@@ -208,7 +208,7 @@ class Questions:
         bank = MemoryBank.open(cache_folder() / "sweep" / f"{file.stem}.duckdb")
         finish(bank.import_files([file]))
         self.index = bank.index()
-        self.asked = [q for q in bank.questions() if q.evidence and q.category in categories]
+        self.asked = [q for q in bank.memories.questions() if q.evidence and q.category in categories]
         self._models: dict[int, Remembered] = {}
 
     def recall(self, sae: Any, layer: int, said: torch.Tensor | None) -> dict[str, Any]:

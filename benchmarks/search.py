@@ -46,7 +46,10 @@ def main() -> None:
         sparse_scores(index, query, codes)  # builds the postings once
         product = best_of(5, lambda: matrix @ vector)  # noqa: B023
         postings = best_of(5, lambda: sparse_scores(index, query, codes))  # noqa: B023
-        asked = [(Query(text), one) for text, one in bank.store_queries([q.text for q in bank.questions()]).items()]
+        asked = [
+            (Query(text), one)
+            for text, one in bank.state.store_queries([q.text for q in bank.memories.questions()]).items()
+        ]
         took = [best_of(1, lambda: rank(index, q, one)) for q, one in asked for _ in range(2)]  # noqa: B023
         p50, p95 = np.percentile(took, [50, 95])
         per = len(index.codes.latents) / n

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from core import readers
 from core.bank.bank import MemoryBank
+from core.bank.intake import Intake
 from core.encoding.engines import Encoder, Engine, presets
 from core.encoding.stored import StoredEngine
 from core.progress import finish
@@ -68,7 +69,7 @@ def adopt_shipped_codes(bank: MemoryBank) -> None:
     """Store the shipped codes of every engine that they are of now; an engine whose files are missing is taken at its
     word, so that its codes can be looked at without its model. Another version of an engine waits to be encoded."""
     with bank.kept_open():
-        held = {one.fingerprint for one in bank.engines()}
+        held = {one.fingerprint for one in bank.engines.list()}
         for name in presets():
             files = shipped(name)
             if not all(file.is_file() for file in files):
@@ -84,13 +85,13 @@ def adopt_shipped_codes(bank: MemoryBank) -> None:
 def _adopt(bank: MemoryBank, *files: Path) -> None:
     memories, queries, trust = (pq.read_table(file) for file in files)
     n_latents = int(memories.schema.metadata[b"n_latents"])
-    bank.adopt(
+    Intake(bank.state).adopt(
         memories["id"].to_pylist(),
         tables.codes_of(memories, n_latents),
         queries["text"].to_pylist(),
         tables.codes_of(queries, n_latents),
     )
-    bank.latents.adopt_trust(trust)
+    bank.trust.adopt(trust)
 
 
 def build(engine: str = "minilm") -> tuple[int, int]:
@@ -104,11 +105,11 @@ def build(engine: str = "minilm") -> tuple[int, int]:
         memories, queries, trust = shipped(engine)
         _write(memories, "id", list(index.ids), index.codes, about)
         asked = [DEMO_QUERY, *case_questions()]
-        known = bank.store_queries(asked)
+        known = bank.state.store_queries(asked)
         _write(queries, "text", asked, Codes.concat([known[text] for text in asked]), about)
         if len(bank.engine.catalogue):
-            finish(bank.latents.measure())
-        pq.write_table(bank.latents.trust_table(), trust, compression="zstd")
+            finish(bank.trust.measure())
+        pq.write_table(bank.trust.table(), trust, compression="zstd")
     return len(index), sum(file.stat().st_size for file in (memories, queries, trust))
 
 

@@ -28,7 +28,7 @@ def show(page: Body, query: Query) -> None:
     best = tuple(found.ids[i] for i in found.top("sparse"))
     names = answers.labels(bank, [term.latent for term in query.terms])
     if best:
-        shares, memories = bank.contributions(query, best), answers.memories(bank, best)
+        shares, memories = bank.recall.contributions(query, best), answers.memories(bank, best)
         mixture.draw(bank, found, shares, memories)
         page.export("hits", lambda: mixture.export_rows(found, shares, memories, names))
         if answers.marks(bank, query.text):

@@ -66,7 +66,7 @@ def show_health(page: Body) -> None:
     page.export("health", lambda: health.rows(found) + health.trust_rows(found.training or {}, here))
     page.python = (
         f"from core import MemoryBank\n\nbank = MemoryBank.open({str(bank.path)!r}, {bank.engine.name!r})\n"
-        "print(bank.health())\nfor progress in bank.latents.measure():\n    print(progress)"
+        "print(bank.health())\nfor progress in bank.trust.measure():\n    print(progress)"
     )
 
 

@@ -54,7 +54,7 @@ def contents(bank: MemoryBank) -> None:
 
 
 def whole(bank: MemoryBank, what: str, kind: str) -> bytes:
-    return export.table_file(bank.table(what), kind)
+    return export.table_file(bank.memories.table(what), kind)
 
 
 def exports(bank: MemoryBank) -> None:

@@ -39,7 +39,7 @@ def find(bank: MemoryBank) -> Memory | None:
         )
     with where:
         conversation = widgets.conversation_select(bank)
-    found = bank.find(text, conversation, FOUND)
+    found = bank.memories.find(text, conversation, FOUND)
     wanted = st.session_state.get("memory")
     current = answers.memories(bank, (wanted,)).get(wanted) if wanted else None
     if wanted and current is None:

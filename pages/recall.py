@@ -27,7 +27,7 @@ def choose_memory(memory: str) -> None:
 def suggest(bank: MemoryBank) -> None:
     """Nothing was asked yet: offer questions that the bank came with."""
     st.write("Type a question above, or begin with one of these.")
-    for question in bank.questions()[:4]:
+    for question in bank.memories.questions()[:4]:
         st.button(prose.plain(question.text), on_click=ask, args=(question.text,), key=f"suggest_{question.id}")
 
 

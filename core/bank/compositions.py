@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import pyarrow.compute as pc
 
 from core.analysis.latents import by_latent, coactive
+from core.bank.latents import Latents
+from core.bank.state import BankState
 from core.errors import CoreError
 from core.store import kept
 from core.types import Query, Term
-
-if TYPE_CHECKING:
-    from core.bank.bank import MemoryBank
 
 LONGEST_NAME = 80
 SECOND = (0.0, 1.0, -1.0)
@@ -29,13 +26,13 @@ CLEAREST, OTHERS = 120, 400
 class Compositions:
     """Queries with latents asked for by hand, kept in a bank for the engine whose latents they are."""
 
-    def __init__(self, bank: MemoryBank) -> None:
-        self._bank = bank
+    def __init__(self, state: BankState) -> None:
+        self._state = state
 
     def saved(self) -> dict[str, Query]:
         """What is saved, by name."""
-        with self._bank.work() as cursor:
-            return kept.compositions(cursor, self._bank.engine.fingerprint)
+        with self._state.work() as cursor:
+            return kept.compositions(cursor, self._state.engine.fingerprint)
 
     def save(self, name: str, query: Query) -> str:
         """Save a query, in the place of one of the same name; returns the name as it is kept."""
@@ -53,7 +50,7 @@ class Compositions:
         saved = self.saved()
         if name not in saved:
             known = f"Saved: {', '.join(list(saved)[:8])}." if saved else "Nothing is saved yet."
-            raise CoreError(f"{self._bank.name} has no composition “{name}”. {known}")
+            raise CoreError(f"{self._state.name} has no composition “{name}”. {known}")
         return saved[name]
 
     def delete(self, name: str) -> Query:
@@ -63,8 +60,8 @@ class Compositions:
         return query
 
     def _store(self, name: str, query: Query | None) -> None:
-        with self._bank.write(new_version=False) as cursor:
-            kept.set_composition(cursor, self._bank.engine.fingerprint, name, query)
+        with self._state.write(new_version=False) as cursor:
+            kept.set_composition(cursor, self._state.engine.fingerprint, name, query)
 
     def examples(self) -> list[tuple[Term, ...]]:
         """Up to three compositions of this bank's own labelled latents: one, two together, one without another.
@@ -73,7 +70,7 @@ class Compositions:
         most of its memories.
         """
         clear = self._clearest()
-        index, used = self._bank.index(), set[str]()
+        index, used = self._state.index(), set[str]()
         found: list[tuple[Term, ...]] = []
         for weight in SECOND:
             for latent in (i for i, label in clear.items() if label not in used):
@@ -91,10 +88,10 @@ class Compositions:
 
     def _clearest(self) -> dict[int, str]:
         """Labels of one plain word, by trust beyond the least times the activation it names here, largest first."""
-        index = self._bank.index()
+        index = self._state.index()
         if not len(index):
             return {}
-        table = self._bank.latents.table(live=True, limit=self._bank.latents.n)
+        table = Latents(self._state).table(live=True, limit=self._state.n_latents)
         latents, here, there, memories = (
             table[name].to_numpy() for name in ("latent", "trust_here", "trust", "memories")
         )

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 
 from core.analysis.contrast import Contrast, contrast
 from core.analysis.latents import by_memory
+from core.bank.state import BankState
 from core.errors import CoreError
 from core.store import maps as stored
-
-if TYPE_CHECKING:
-    from core.bank.bank import MemoryBank
 
 FIELDS = ("category", "role", "session", "conversation", "source")
 """What memories may be grouped by."""
@@ -23,17 +20,17 @@ FIELDS = ("category", "role", "session", "conversation", "source")
 class Groups:
     """The encoded memories of a bank, by category, role, session, conversation or source."""
 
-    def __init__(self, bank: MemoryBank) -> None:
-        self._bank = bank
+    def __init__(self, state: BankState) -> None:
+        self._state = state
 
     def facts(self) -> pa.Table:
         """id and FIELDS with position and created, a row for each row of the index, in its order."""
 
         def load() -> pa.Table:
-            with self._bank.work() as cursor:
-                return stored.facts(cursor, self._bank.engine.fingerprint)
+            with self._state.work() as cursor:
+                return stored.facts(cursor, self._state.engine.fingerprint)
 
-        return self._bank.index().derived("facts", load)
+        return self._state.index().derived("facts", load)
 
     def ids(self, **conditions: str) -> tuple[str, ...]:
         """Encoded memories that fulfil every condition: ``ids(conversation="conv-30", session="session_4")``.
@@ -50,15 +47,15 @@ class Groups:
             if not (column == value).any():
                 known = sorted({str(v) for v in column if v})
                 there = f"Known: {', '.join(known[:8])}{' …' if len(known) > 8 else ''}." if known else "None has one."
-                raise CoreError(f"No encoded memory of {self._bank.name} has {field} “{value}”. {there}")
+                raise CoreError(f"No encoded memory of {self._state.name} has {field} “{value}”. {there}")
         if not keep.any():
             said = " and ".join(f"{field} “{value}”" for field, value in conditions.items())
-            raise CoreError(f"No encoded memory of {self._bank.name} has {said}.")
+            raise CoreError(f"No encoded memory of {self._state.name} has {said}.")
         return tuple(np.asarray(facts["id"].to_pylist(), dtype=object)[keep])
 
     def rows(self, ids: Iterable[str]) -> np.ndarray:
         """int64, ascending: where encoded memories stand in the index; others are left out."""
-        index = self._bank.index()
+        index = self._state.index()
         found = {index.row(i) for i in ids} - {None}
         return np.asarray(sorted(row for row in found if row is not None), dtype=np.int64)
 
@@ -68,14 +65,14 @@ class Groups:
         Raises CoreError where a group is empty or both share a memory.
         """
         mine = self.rows(a)
-        rest = np.setdiff1d(np.arange(len(self._bank.index())), mine) if b is None else self.rows(b)
+        rest = np.setdiff1d(np.arange(len(self._state.index())), mine) if b is None else self.rows(b)
         both = np.intersect1d(mine, rest)
         if len(both):
             count = "one memory" if len(both) == 1 else f"{len(both):,} memories"
             raise CoreError(f"The two groups share {count}: a contrast needs groups that have none in common.")
         if not len(mine) or not len(rest):
             raise CoreError("A contrast needs two groups with at least one encoded memory each.")
-        index = self._bank.index()
+        index = self._state.index()
         tokens = np.diff(index.codes.token_indptr).astype(np.int32)
         return contrast(by_memory(index), tokens, mine.astype(np.int32), rest.astype(np.int32))
 

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
+from core.bank.labels import Labels
+from core.bank.memories import Memories
+from core.bank.state import BankState
 from core.errors import CoreError
 from core.evaluation import runner as running
 from core.progress import finish
 from core.retrieval import learning
 from core.store import learnt
 from core.types import Floats, Mode, Progress, Query, Question
-
-if TYPE_CHECKING:
-    from core.bank.bank import MemoryBank
 
 FOLDS = 10
 """Parts that a cross-validation learns at most, each without some conversations."""
@@ -26,19 +26,16 @@ FOLDS = 10
 class Learning:
     """One weight per latent: above 1 where sharing it tells more than its rarity says, below 1 where it tells less."""
 
-    def __init__(self, bank: MemoryBank) -> None:
-        self._bank = bank
+    def __init__(self, state: BankState) -> None:
+        self._state = state
 
     def weights(self) -> dict[str, Floats]:
         """float32 [m] by the weighting that uses them; nothing for what nobody learnt."""
-        theta, _ = self._bank.engine.catalogue.learnt
-        own = self._own()
-        found = {"learnt": theta, "yours": own[0] if own else np.zeros(0, np.float32)}
-        return {name: np.exp(values) for name, values in found.items() if len(values)}
+        return self._state.learnt_weights()
 
     def learnt_on(self, weighting: str) -> tuple[str, ...]:
         """What the weights of a weighting were learnt on."""
-        shipped = self._bank.engine.catalogue.learnt[1]
+        shipped = self._state.engine.catalogue.learnt[1]
         own = self._own() if weighting == "yours" else None
         return (*((shipped,) if shipped and weighting in ("learnt", "yours") else ()), *(own[1] if own else ()))
 
@@ -48,13 +45,13 @@ class Learning:
         Columns: latent, label, trust, trust_here (nan where unknown), weight, memories. Raised ones first, from the
         strongest to the most silenced.
         """
-        if weighting not in self._bank.index().learnt:
-            raise CoreError(f"{self._bank.name} has no weights “{weighting}” for engine {self._bank.engine.name}.")
-        weights, fired = self._bank.index().weights(weighting), self._bank.index().document_frequency
+        if weighting not in self._state.index().learnt:
+            raise CoreError(f"{self._state.name} has no weights “{weighting}” for engine {self._state.engine.name}.")
+        weights, fired = self._state.index().weights(weighting), self._state.index().document_frequency
         order = np.argsort(-weights, kind="stable")
         order = order[fired[order] > 0]
         shown = order if len(order) <= 2 * limit else np.concatenate([order[:limit], order[-limit:]])
-        known = self._bank.latents.labels(shown.tolist())
+        known = Labels(self._state).of(shown.tolist())
         labels = [known[int(i)] for i in shown]
         return pa.table(
             {
@@ -72,19 +69,19 @@ class Learning:
 
         learnt_on: what to say they were learnt on. Replaces what was learnt before.
         """
-        bank = self._bank
+        state = self._state
         asked = [q for q in questions if q.evidence]
         yield Progress(0, len(asked), "encoding the questions")
-        codes = bank.store_queries([q.text for q in asked])
-        lessons = learning.by_conversation(bank.index(), asked, codes)
+        codes = state.store_queries([q.text for q in asked])
+        lessons = learning.by_conversation(state.index(), asked, codes)
         if not lessons:
             raise CoreError(
-                f"{bank.name} has no question or mark whose memory is encoded: there is nothing to learn from."
+                f"{state.name} has no question or mark whose memory is encoded: there is nothing to learn from."
             )
         theta = yield from learning.learn(lessons, self.prior())
         used = sum(map(len, lessons))
-        with bank.write() as cursor:
-            learnt.store(cursor, bank.engine.fingerprint, theta, learnt_on, used)
+        with state.write() as cursor:
+            learnt.store(cursor, state.engine.fingerprint, theta, learnt_on, used)
         return used
 
     def cross_validate(
@@ -95,16 +92,18 @@ class Learning:
         Every conversation is asked with weights learnt on others alone: all others, where there are at most FOLDS
         conversations (Stone 1974). settings: as for ``evaluate``; its weighting is the learnt one.
         """
-        bank = self._bank
+        state = self._state
         settings = replace(settings, weighting="learnt")
-        asked = [q for q in bank.questions() if q.evidence and (categories is None or q.category in categories)]
+        asked = [
+            q for q in Memories(state).questions() if q.evidence and (categories is None or q.category in categories)
+        ]
         names = sorted({q.conversation for q in asked})
         if len(names) < 2:
             raise CoreError(
-                f"{bank.name} has questions on {'one conversation' if names else 'no conversation'}: "
+                f"{state.name} has questions on {'one conversation' if names else 'no conversation'}: "
                 "two are needed to hold one out."
             )
-        codes, index, prior = bank.store_queries([q.text for q in asked]), bank.index(), self.prior()
+        codes, index, prior = state.store_queries([q.text for q in asked]), state.index(), self.prior()
         own = {name: [q for q in asked if q.conversation == name] for name in names}
         lessons = {name: learning.by_conversation(index, own[name], codes) for name in names}
         cases: list[running.Outcome] = []
@@ -116,7 +115,7 @@ class Learning:
             theta = finish(learning.learn(others, prior))
             weighted = replace(index, learnt={"learnt": np.exp(theta)})
             questions = [q for name in held for q in own[name]]
-            found = finish(running.evaluate(weighted, questions, codes, bank.encode_anew, settings))
+            found = finish(running.evaluate(weighted, questions, codes, state.encode_anew, settings))
             cases += found.cases
             for mode, milliseconds in found.timings.items():
                 timings.setdefault(mode, []).extend(milliseconds)
@@ -125,15 +124,15 @@ class Learning:
 
     def forget(self) -> None:
         """Drop the bank's own weights."""
-        with self._bank.write() as cursor:
-            learnt.forget(cursor, self._bank.engine.fingerprint)
+        with self._state.write() as cursor:
+            learnt.forget(cursor, self._state.engine.fingerprint)
 
     def prior(self) -> Floats:
         """float32 [m], logarithms to start from: those that came with the SAE, else zeros."""
-        theta, _ = self._bank.engine.catalogue.learnt
-        n_latents = self._bank.index().codes.n_latents
+        theta, _ = self._state.engine.catalogue.learnt
+        n_latents = self._state.index().codes.n_latents
         return theta if len(theta) == n_latents else np.zeros(n_latents, np.float32)
 
     def _own(self) -> tuple[Floats, tuple[str, ...]] | None:
-        with self._bank.work() as cursor:
-            return learnt.load(cursor, self._bank.engine.fingerprint)
+        with self._state.work() as cursor:
+            return learnt.load(cursor, self._state.engine.fingerprint)

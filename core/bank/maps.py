@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Generator, Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -14,12 +14,10 @@ from core.analysis import projection
 from core.analysis.contrast import distinguishing
 from core.analysis.peaks import spoken
 from core.analysis.projection import KINDS, Components, Kind, Rows
+from core.bank.state import BankState
 from core.errors import CoreError
 from core.store import maps as stored
 from core.types import Codes, Floats, Progress
-
-if TYPE_CHECKING:
-    from core.bank.bank import MemoryBank
 
 METHODS = ("pca", "umap")
 LARGE = 20_000
@@ -87,13 +85,13 @@ class MemoryMap:
 class Maps:
     """The maps of a bank's memories under its engine."""
 
-    def __init__(self, bank: MemoryBank) -> None:
-        self._bank = bank
+    def __init__(self, state: BankState) -> None:
+        self._state = state
 
     def pca(self, codes: Kind = "dense", dims: int = 2) -> MemoryMap:
         """Principal components, at once; nothing is stored, since the same codes give the same map."""
         plan = MapPlan("pca", codes, dims).checked()
-        index, found = self._bank.index(), self._components(codes)
+        index, found = self._state.index(), self._components(codes)
         places = index.derived(f"pca places {codes}", lambda: found.coordinates(projection.rows(index, codes)))
         fitted = np.zeros(len(index), bool)
         fitted[self._sample()] = True
@@ -107,7 +105,7 @@ class Maps:
         plan = plan.checked()
         if plan.method == "pca":
             return self.pca(plan.codes, plan.dims)
-        index, sample = self._bank.index(), self._sample()
+        index, sample = self._state.index(), self._sample()
         n, rest = len(index), np.setdiff1d(np.arange(len(index)), self._sample())
         steps = 2 * n  # finding neighbours takes about as long as the rest
         yield Progress(0, steps, "finding the main axes")
@@ -132,9 +130,9 @@ class Maps:
             yield Progress(2 * len(sample) + done, steps, f"{done:,} of {len(rest):,} memories placed")
         fitted = np.zeros(n, bool)
         fitted[sample] = True
-        with self._bank.write() as cursor:
+        with self._state.write() as cursor:
             stored.add_map(
-                cursor, self._id(plan), self._bank.engine.fingerprint, asdict(plan), _about(len(sample)),
+                cursor, self._id(plan), self._state.engine.fingerprint, asdict(plan), _about(len(sample)),
                 index.ids, places, fitted,
             )  # fmt: skip
         yield Progress(steps, steps, "stored in the bank")
@@ -148,8 +146,8 @@ class Maps:
         return self._kept(plan) if any(known == plan for known, *_ in self.listing()) else None
 
     def _kept(self, plan: MapPlan) -> MemoryMap:
-        index = self._bank.index()
-        with self._bank.work() as cursor:
+        index = self._state.index()
+        with self._state.work() as cursor:
             version, ids, places, fitted = stored.points(cursor, self._id(plan))
         known = np.asarray(ids, dtype=object)
         at = np.searchsorted(known, np.asarray(index.ids, dtype=object)) if len(ids) else np.zeros(len(index), int)
@@ -169,8 +167,8 @@ class Maps:
 
         Principal components project them; on a UMAP they lie between their nearest neighbours.
         """
-        index = self._bank.index()
-        codes = self._bank.encode_query(what) if isinstance(what, str) else what
+        index = self._state.index()
+        codes = self._state.encode_query(what) if isinstance(what, str) else what
         rows = projection.rows_of(index, codes, on.plan.codes)
         if on.plan.method == "pca":
             return self._components(on.plan.codes).coordinates(rows)[:, : on.plan.dims]
@@ -178,8 +176,8 @@ class Maps:
 
     def similarity(self, codes: Kind, text: str) -> Floats:
         """float32 [n], the cosine of every memory and a text in the rows that a map of these codes is made of."""
-        index = self._bank.index()
-        asked = projection.rows_of(index, self._bank.encode_query(text), codes)
+        index = self._state.index()
+        asked = projection.rows_of(index, self._state.encode_query(text), codes)
         return projection.rows(index, codes).cosines(asked)[:, 0]
 
     def axes(self, on: MemoryMap, k: int = 5) -> list[tuple[list[int], list[int]]]:
@@ -188,36 +186,34 @@ class Maps:
 
     def loadings(self, on: MemoryMap) -> Floats:
         """float32 [m, dims], how much each latent defines each axis."""
-        return projection.loadings(projection.latent_rows(self._bank.index()), on.places)
-
-    def cluster_latents(self, clusters: np.ndarray, k: int = 6) -> list[list[int]]:
-        """For each cluster of ``MemoryMap.clusters`` the latents that most set it apart from all other memories."""
-        return distinguishing(self._bank.index(), clusters, k)
+        return projection.loadings(projection.latent_rows(self._state.index()), on.places)
 
     def cluster_words(self, clusters: np.ndarray, k: int = 6) -> list[list[tuple[int, list[tuple[str, str]]]]]:
-        """The same latents, each with (text, the word it peaks on) of the cluster's memories that fire it most."""
-        index = self._bank.index()
+        """For each cluster of ``MemoryMap.clusters`` the latents that most set it apart from all other memories,
+        each with (text, the word it peaks on) of the memories of the cluster that fire it most.
+        """
+        index = self._state.index()
         inside = [clusters == i for i in range(int(clusters.max(initial=-1)) + 1)]
         found = distinguishing(index, clusters, k)
         return [[(j, spoken(index, j, mine)) for j in some] for some, mine in zip(found, inside, strict=True)]
 
     def listing(self) -> list[tuple[MapPlan, dict[str, Any], int, int]]:
         """(plan, what it was made with, bank version, memories on it) of the maps kept, latest first."""
-        with self._bank.work() as cursor:
-            rows = stored.maps(cursor, self._bank.engine.fingerprint)
+        with self._state.work() as cursor:
+            rows = stored.maps(cursor, self._state.engine.fingerprint)
         return [(MapPlan(**plan), about, version, n) for _, plan, about, version, n in rows]
 
     def delete(self, plan: MapPlan) -> None:
         """Forget a map; the memories stay."""
-        with self._bank.write() as cursor:
+        with self._state.write() as cursor:
             stored.remove_map(cursor, self._id(plan.checked()))
 
     def _id(self, plan: MapPlan) -> str:
-        said = json.dumps([self._bank.engine.fingerprint, asdict(plan)], sort_keys=True)
+        said = json.dumps([self._state.engine.fingerprint, asdict(plan)], sort_keys=True)
         return hashlib.sha256(said.encode()).hexdigest()[:16]
 
     def _placed(self, plan: MapPlan, rows: Rows, places: Floats, fitted: np.ndarray) -> Floats:
-        index, mapped = self._bank.index(), np.flatnonzero(fitted)
+        index, mapped = self._state.index(), np.flatnonzero(fitted)
         cut = index.derived(
             f"heaviest rows {plan.codes}", lambda: projection.heaviest(projection.rows(index, plan.codes))
         )
@@ -225,14 +221,14 @@ class Maps:
         return np.concatenate([projection.between(*block, places[mapped]) for block in blocks])
 
     def _components(self, codes: Kind) -> Components:
-        index, sample = self._bank.index(), self._sample()
+        index, sample = self._state.index(), self._sample()
         return index.derived(f"pca {codes}", lambda: projection.pca(projection.rows(index, codes).take(sample)))
 
     def _sample(self) -> np.ndarray:
         """int64, ascending: rows that maps are fitted to; the same draw for the same number of memories."""
-        n = len(self._bank.index())
+        n = len(self._state.index())
         if n < projection.FEWEST:
-            raise CoreError(f"A map needs at least {projection.FEWEST} encoded memories; {self._bank.name} has {n}.")
+            raise CoreError(f"A map needs at least {projection.FEWEST} encoded memories; {self._state.name} has {n}.")
         if n <= LARGE:
             return np.arange(n)
         return np.sort(np.random.default_rng(0).choice(n, LARGE, replace=False))

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from itertools import groupby
-from typing import TYPE_CHECKING
 
+from core.bank.memories import Memories
+from core.bank.state import BankState
 from core.errors import CoreError
 from core.store import kept
 from core.types import Mark, Question
-
-if TYPE_CHECKING:
-    from core.bank.bank import MemoryBank
 
 CATEGORY = "marks"
 """Of the questions made of marks."""
@@ -20,26 +18,26 @@ CATEGORY = "marks"
 class Marks:
     """The right and wrong memories of questions that were asked of a bank."""
 
-    def __init__(self, bank: MemoryBank) -> None:
-        self._bank = bank
+    def __init__(self, state: BankState) -> None:
+        self._state = state
 
     def all(self, text: str | None = None) -> list[Mark]:
         """The marks of one question, or all of them, oldest first."""
-        with self._bank.work() as cursor:
+        with self._state.work() as cursor:
             return kept.marks(cursor, None if text is None else text.strip())
 
     def mark(self, text: str, memory: str, right: bool) -> None:
         """Say that a memory answers a question, or that it does not; a mark that is there is replaced."""
         if not text.strip():
             raise CoreError("A mark needs a question in words: latents alone ask nothing that could be right or wrong.")
-        self._bank.memory(memory)
+        Memories(self._state).get(memory)
         self._store(text, memory, right)
 
     def unmark(self, text: str, memory: str) -> None:
         self._store(text, memory, None)
 
     def _store(self, text: str, memory: str, right: bool | None) -> None:
-        with self._bank.write(new_version=False) as cursor:
+        with self._state.write(new_version=False) as cursor:
             kept.set_mark(cursor, text.strip(), memory, right)
 
     def as_questions(self) -> list[Question]:

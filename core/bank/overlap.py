@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 from scipy import sparse
@@ -14,6 +14,7 @@ from core.analysis import latents as here
 from core.analysis import overlap as pure
 from core.analysis.overlap import MEASURES, Measure
 from core.analysis.separability import unit_rows
+from core.bank.state import BankState
 from core.errors import CoreError
 from core.retrieval.explain import NOWHERE
 from core.retrieval.index import Index
@@ -21,9 +22,6 @@ from core.retrieval.lexical import content_words
 from core.retrieval.similarity import inverse_document_frequency
 from core.store import tables
 from core.types import Floats, Interference, Ints, OverlapLatent, Span
-
-if TYPE_CHECKING:
-    from core.bank.bank import MemoryBank
 
 Grouping = Literal["memory", "session", "conversation", "category"]
 GROUPINGS: tuple[Grouping, ...] = get_args(Grouping)
@@ -97,8 +95,8 @@ class OverlapPair:
 class Overlaps:
     """Which memories, or groups of them, share latents."""
 
-    def __init__(self, bank: MemoryBank) -> None:
-        self._bank = bank
+    def __init__(self, state: BankState) -> None:
+        self._state = state
 
     def matrix(
         self,
@@ -119,7 +117,7 @@ class Overlaps:
             )
         if not 0 <= quantile < 1:
             raise CoreError(f"The threshold is a quantile from 0 to below 1; not {quantile:g}.")
-        index = self._bank.index()
+        index = self._state.index()
         keep = self._kept(index, conversation, memories)
         found = self._groups(index, by)
         names = sorted({found[i] for i in keep if found[i]})
@@ -129,7 +127,7 @@ class Overlaps:
             )
         if not names:
             what = "memory with codes" if by == "memory" else by
-            raise CoreError(f"{self._bank.name} has no {what} here to compare.")
+            raise CoreError(f"{self._state.name} has no {what} here to compare.")
         place = {name: i for i, name in enumerate(names)}
         group = np.asarray([place.get(found[i], -1) for i in keep], np.int32)
         codes = sparse.csr_array(here.by_memory(index)[keep])
@@ -163,7 +161,7 @@ class Overlaps:
             return index.categories
         if by == "conversation":
             return index.conversations
-        with self._bank.work() as cursor:
+        with self._state.work() as cursor:
             table = tables.groups(cursor)
         session = {
             memory: f"{conversation} · {session}" if conversation else session
@@ -176,7 +174,7 @@ class Overlaps:
 
     def groupings(self) -> dict[str, int]:
         """What rows can be in this bank, with their number; groupings of fewer than two groups are left out."""
-        index = self._bank.index()
+        index = self._state.index()
         counts = {by: len(set(self._groups(index, by)) - {""}) for by in GROUPINGS}
         return {by: n for by, n in counts.items() if by == "memory" or n > 1}
 
@@ -217,7 +215,7 @@ class Overlaps:
 
     def _strongest(self, members: Sequence[str]) -> dict[int, tuple[str, Span]]:
         """Of each latent that some memories fire, the one that fires it most, and its token there."""
-        index = self._bank.index()
+        index = self._state.index()
         rows = np.asarray([index.row(name) for name in members], np.int64)
         some = index.derived("merged", index.codes.merged).take(rows)
         row = np.repeat(np.arange(len(some)), np.diff(some.indptr))
@@ -243,7 +241,7 @@ class Overlaps:
 
         Rare latents count more than common ones, since what every memory fires makes no two of them alike.
         """
-        index = self._bank.index()
+        index = self._state.index()
         rows = index.candidates(conversation)
         if len(rows) < 2:
             return []

@@ -7,16 +7,22 @@ from collections import Counter
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from scipy.sparse import csr_array
 
 from core.analysis.contrast import Contrast, contrast
+from core.bank.latents import Latents
+from core.bank.learning import Learning
+from core.bank.marks import Marks
+from core.bank.memories import Memories
+from core.bank.recall import Recall
+from core.bank.state import BankState
 from core.errors import CoreError
-from core.evaluation import explanations, faithfulness
+from core.evaluation import explanations, faithfulness, runner
 from core.evaluation.comparison import Comparison, compare
-from core.evaluation.runner import EVALUATED, Outcome
+from core.evaluation.runner import EVALUATED, Evaluation, Outcome
 from core.retrieval.explain import shares_by_latent
 from core.retrieval.index import Index
 from core.retrieval.order import ranks_of
@@ -24,14 +30,11 @@ from core.retrieval.rank import score
 from core.store import runs as stored
 from core.types import Codes, Floats, Ints, Mode, Progress, Query, Question, Term
 
-if TYPE_CHECKING:
-    from core.bank.bank import MemoryBank
-
 QUESTIONS = "questions"
 MARKS = "marks"
-SOURCES: dict[str, Callable[[MemoryBank], Sequence[Question]]] = {
-    QUESTIONS: lambda bank: bank.questions(),
-    MARKS: lambda bank: bank.marks.as_questions(),
+SOURCES: dict[str, Callable[[BankState], Sequence[Question]]] = {
+    QUESTIONS: lambda state: Memories(state).questions(),
+    MARKS: lambda state: Marks(state).as_questions(),
 }
 """Where questions with evidence come from."""
 ENOUGH_QUESTIONS = 5
@@ -56,7 +59,7 @@ class Run:
     """None for all of them."""
     settings: Query
     report: Mapping[str, Any]
-    """As ``bank.evaluate`` gives it; ``faithfulness`` too once that was measured."""
+    """As ``Runs.evaluate`` gives it; ``faithfulness`` too once that was measured."""
     engine_name: str = ""
 
 
@@ -75,12 +78,12 @@ class Confusion:
 class Runs:
     """Each run asks every question of its own dialogue, and keeps where the evidence was ranked."""
 
-    def __init__(self, bank: MemoryBank) -> None:
-        self._bank = bank
+    def __init__(self, state: BankState) -> None:
+        self._state = state
 
     def sources(self) -> dict[str, Counter[str]]:
         """Questions with evidence by category, for each place they come from; marks where there are any."""
-        found = {name: Counter(q.category for q in of(self._bank) if q.evidence) for name, of in SOURCES.items()}
+        found = {name: Counter(q.category for q in of(self._state) if q.evidence) for name, of in SOURCES.items()}
         return {name: counts for name, counts in found.items() if counts or name == QUESTIONS}
 
     def run(
@@ -91,48 +94,89 @@ class Runs:
         source: str = QUESTIONS,
     ) -> Generator[Progress, None, Run]:
         """Evaluate and keep the result. A stop in between keeps nothing but the codes of the questions."""
-        bank, settings = self._bank, self._bank.settled(settings or Query(""))
+        state, settings = self._state, self._state.settled(settings or Query(""))
         asked = yield from self.prepared(source, categories, model=True)
-        found = yield from bank.evaluate(settings, None, asked)
+        found = yield from self.evaluate(settings, None, asked)
         run = uuid.uuid4().hex[:8]
         row = {
-            "id": run, "name": name.strip(), "engine": bank.engine.fingerprint, "source": source,
+            "id": run, "name": name.strip(), "engine": state.engine.fingerprint, "source": source,
             "categories": None if categories is None else list(categories),
             "settings": asdict(replace(settings, text="")), "report": found.report,
         }  # fmt: skip
-        with bank.write(new_version=False) as cursor:
+        with state.write(new_version=False) as cursor:
             stored.add(cursor, row, found.cases)
         return self.get(run)
+
+    def evaluate(
+        self,
+        settings: Query | None = None,
+        categories: Sequence[str] | None = None,
+        questions: Sequence[Question] | None = None,
+    ) -> Generator[Progress, None, Evaluation]:
+        """Ask questions, the bank's own unless given, each of its own dialogue: where is their evidence ranked?
+
+        Nothing is kept; ``run`` keeps it.
+        """
+        state, settings = self._state, settings or Query("")
+        known = Memories(state).questions() if questions is None else questions
+        asked = [q for q in known if q.evidence and (categories is None or q.category in categories)]
+        if not asked:
+            wanted = "" if categories is None else f" of category {', '.join(categories)}"
+            raise CoreError(f"{state.name} has no question{wanted} with evidence: import a LoCoMo or LongMemEval file.")
+        yield Progress(0, len(asked), "encoding the questions")
+        codes, recall = state.store_queries([q.text for q in asked]), Recall(state)
+        found = yield from runner.evaluate(
+            state.index(),
+            asked,
+            codes,
+            state.encode_anew,
+            settings,
+            lambda part: recall.floor_of(part, settings, part.conversations[0]),
+        )
+        return replace(found, report=found.report | self._beside(settings, asked))
+
+    def _beside(self, settings: Query, asked: Sequence[Question]) -> dict[str, Any]:
+        """What to say beside the figures of an evaluation."""
+        state = self._state
+        learnt_on = Learning(state).learnt_on(settings.weighting)
+        seen = sorted({q.source for q in asked} & set(learnt_on))
+        warnings = (
+            [f"The weights were learnt on {', '.join(seen)}: these figures say nothing of others."] if seen else []
+        )
+        waiting = Memories(state).counts()["memories"] - len(state.index())
+        if waiting:
+            warnings.append(f"{waiting:,} memories are not encoded yet and cannot be found: the figures are too low.")
+        return {"provenance": state.provenance(settings) | {"learnt_on": list(learnt_on)}, "warnings": warnings}
 
     def prepared(
         self, source: str, categories: Sequence[str] | None, model: bool = False
     ) -> Generator[Progress, None, list[Question]]:
         """The questions, once their codes are stored. model: it is needed in any case, to measure the time."""
-        bank = self._bank
-        asked = [q for q in SOURCES[source](bank) if q.evidence and (categories is None or q.category in categories)]
-        if asked and not bank.engine.warm and (model or not all(bank.knows_query(q.text) for q in asked)):
-            yield Progress(0, len(asked), f"loading {bank.engine.name}")
-            bank.engine.load()
+        state = self._state
+        asked = [q for q in SOURCES[source](state) if q.evidence and (categories is None or q.category in categories)]
+        if asked and not state.engine.warm and (model or not all(state.knows_query(q.text) for q in asked)):
+            yield Progress(0, len(asked), f"loading {state.engine.name}")
+            state.engine.load()
         for start in range(0, len(asked), AT_ONCE):
             yield Progress(start, len(asked), "encoding the questions")
-            bank.store_queries([q.text for q in asked[start : start + AT_ONCE]])
+            state.store_queries([q.text for q in asked[start : start + AT_ONCE]])
         return asked
 
     def list(self) -> tuple[Run, ...]:
         """Every run, newest first."""
-        with self._bank.work() as cursor:
+        with self._state.work() as cursor:
             return tuple(map(_run, stored.find(cursor)))
 
     def get(self, run: str) -> Run:
-        with self._bank.work() as cursor:
+        with self._state.work() as cursor:
             found = stored.find(cursor, run)
         if not found:
-            raise CoreError(f"{self._bank.name} has no run “{run}”: it may have been deleted.")
+            raise CoreError(f"{self._state.name} has no run “{run}”: it may have been deleted.")
         return _run(found[0])
 
     def delete(self, run: str) -> None:
         self.get(run)
-        with self._bank.write(new_version=False) as cursor:
+        with self._state.write(new_version=False) as cursor:
             stored.delete(cursor, run)
 
     def cases(self, run: str, mode: Mode | None = None, missed: bool | None = None) -> tuple[Outcome, ...]:
@@ -141,7 +185,7 @@ class Runs:
         Missed: not all of the evidence is among the first 10.
         """
         self.get(run)
-        with self._bank.work() as cursor:
+        with self._state.work() as cursor:
             found = stored.cases(cursor, run)
         if mode is None or missed is None:
             return found
@@ -186,28 +230,28 @@ class Runs:
 
     def _asked(self, run: str, question: str) -> tuple[Index, Query, Codes]:
         """One question of a run as it was asked: of its own dialogue, with the run's settings."""
-        kept, bank = self.get(run), self._bank
-        if kept.engine != bank.engine.fingerprint:
+        kept, state = self.get(run), self._state
+        if kept.engine != state.engine.fingerprint:
             raise CoreError(
                 f"This run was made with another engine ({kept.engine}); its latents are not those of "
-                f"{bank.engine.name}. Its figures stand, its questions cannot be explained here."
+                f"{state.engine.name}. Its figures stand, its questions cannot be explained here."
             )
         case = next((case for case in self.cases(run) if case.question.id == question), None)
         if case is None:
             raise CoreError(f"The run “{kept.name or run}” has no question “{question}”.")
         asked = case.question
-        index = bank.index()
+        index = state.index()
         part = index.derived(f"dialogue {asked.conversation}", lambda: index.subset(asked.conversation))
-        return part, replace(kept.settings, text=asked.text), bank.store_queries([asked.text])[asked.text]
+        return part, replace(kept.settings, text=asked.text), state.store_queries([asked.text])[asked.text]
 
     def audit(self, run: str, mode: Mode) -> Contrast:
         """The latents that tell answered questions (group A) from missed ones (B), among those enough of them fire."""
-        cases, bank = self.cases(run), self._bank
-        codes = bank.store_queries([case.question.text for case in cases])
+        cases, state = self.cases(run), self._state
+        codes = state.store_queries([case.question.text for case in cases])
         parts = [codes[case.question.text].latents for case in cases]
         indptr = np.cumsum([0, *map(len, parts)])
         flat = np.concatenate(parts)
-        fires = csr_array((np.ones(len(flat), bool), flat, indptr), (len(cases), bank.index().codes.n_latents))
+        fires = csr_array((np.ones(len(flat), bool), flat, indptr), (len(cases), state.index().codes.n_latents))
         missed = np.asarray([is_missed(case, mode) for case in cases])
         if missed.all() or not missed.any():
             became = "missed" if missed.all() else "answered"
@@ -222,29 +266,29 @@ class Runs:
         self, settings: Query | None = None, categories: Sequence[str] | None = None, source: str = QUESTIONS
     ) -> Generator[Progress, None, dict[str, Any]]:
         """Rank lost by muting the three latents that explain a hit most, against three shared ones as common."""
-        bank, settings = self._bank, settings or Query("")
+        state, settings = self._state, settings or Query("")
         asked = yield from self.prepared(source, categories)
-        codes = bank.store_queries([q.text for q in asked])
-        found = yield from faithfulness.mutings(bank.index(), asked, codes, settings)
-        return faithfulness.report(found, len(asked)) | {"provenance": bank.provenance(settings)}
+        codes = state.store_queries([q.text for q in asked])
+        found = yield from faithfulness.mutings(state.index(), asked, codes, settings)
+        return faithfulness.report(found, len(asked)) | {"provenance": state.provenance(settings)}
 
     def explanations(
         self, settings: Query | None = None, categories: Sequence[str] | None = None, source: str = QUESTIONS
     ) -> Generator[Progress, None, dict[str, Any]]:
         """Whether the reasons of hits are short, say something, and are true: words taken out, sentences read."""
-        bank, settings = self._bank, settings or Query("")
+        state, settings = self._state, settings or Query("")
         asked = yield from self.prepared(source, categories)
-        codes = bank.store_queries([q.text for q in asked])
-        found = explanations.hits(bank.index(), asked, codes, settings, bank.speakers())
-        taken_out = yield from explanations.deletions(found, codes, bank.occlusions.of)
-        figures = explanations.report(found, taken_out, len(asked), bank.latents.trust_shown())
-        return figures | {"provenance": bank.provenance(settings)}
+        codes = state.store_queries([q.text for q in asked])
+        found = explanations.hits(state.index(), asked, codes, settings, Memories(state).speakers())
+        taken_out = yield from explanations.deletions(found, codes, state.occlusions.of)
+        figures = explanations.report(found, taken_out, len(asked), Latents(state).trust_shown())
+        return figures | {"provenance": state.provenance(settings)}
 
     def add_faithfulness(self, run: str) -> Generator[Progress, None, Run]:
         """The same with a run's own settings and questions, kept with the run."""
         kept = self.get(run)
         found = yield from self.faithfulness(kept.settings, kept.categories, kept.source)
-        with self._bank.write(new_version=False) as cursor:
+        with self._state.write(new_version=False) as cursor:
             stored.set_report(cursor, run, {**kept.report, "faithfulness": found})
         return self.get(run)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,6 +17,8 @@ from core.analysis.separability import (
     similarities,
     unit_rows,
 )
+from core.bank.memories import Memories
+from core.bank.state import BankState
 from core.errors import CoreError
 from core.readers import cases as reading
 from core.retrieval.explain import span
@@ -26,9 +27,6 @@ from core.settings import ASSETS
 from core.store import cases as stored
 from core.store import tables
 from core.types import Case, CaseLatent, Codes, Floats, Mode, Progress, Refusal, Span
-
-if TYPE_CHECKING:
-    from core.bank.bank import MemoryBank
 
 QUESTIONS, DEMO = "questions", "demo"
 """Sources that are no file: this bank's questions, and the cases that came with the demo."""
@@ -58,14 +56,14 @@ class Separation:
 class Separability:
     """Cases of a bank, and how well its engine tells related questions from unrelated ones."""
 
-    def __init__(self, bank: MemoryBank) -> None:
-        self._bank = bank
+    def __init__(self, state: BankState) -> None:
+        self._state = state
 
     # --- cases --------------------------------------------------------------------------------------------------------
 
     def sources(self) -> dict[str, int]:
         """Where cases can come from, with their number: this bank's questions, files added to it, the demo's."""
-        with self._bank.work() as cursor:
+        with self._state.work() as cursor:
             files = stored.sources(cursor)
         own = len(self._of_questions())
         return ({QUESTIONS: own} if own else {}) | files | {DEMO: len(reading.read_cases(DEMO_CASES)[0])}
@@ -77,15 +75,15 @@ class Separability:
         if source == QUESTIONS:
             found = self._of_questions()
         else:
-            with self._bank.work() as cursor:
+            with self._state.work() as cursor:
                 found = stored.of_source(cursor, source)
         if not found:
-            raise CoreError(f"{self._bank.name} has no cases “{source}”. Known: {', '.join(self.sources())}.")
+            raise CoreError(f"{self._state.name} has no cases “{source}”. Known: {', '.join(self.sources())}.")
         return found
 
     def _of_questions(self) -> list[Case]:
-        index = self._bank.index()
-        return reading.of_questions(self._bank.questions(), dict(zip(index.ids, index.texts, strict=True)))
+        index = self._state.index()
+        return reading.of_questions(Memories(self._state).questions(), dict(zip(index.ids, index.texts, strict=True)))
 
     def add(self, file: str | Path) -> tuple[int, list[Refusal]]:
         """Store the cases of a JSON Lines file under its name, instead of those it had: (cases, lines refused)."""
@@ -95,13 +93,13 @@ class Separability:
                 f"A file of cases cannot be called “{file.name}”: rename it, for example {file.name}.jsonl."
             )
         found, refused = reading.read_cases(file)
-        with self._bank.write() as cursor:
+        with self._state.write() as cursor:
             stored.replace_source(cursor, file.name, found)
         return len(found), refused
 
     def remove(self, source: str) -> None:
         """Forget the cases of a file; codes of their texts are kept."""
-        with self._bank.write() as cursor:
+        with self._state.write() as cursor:
             stored.replace_source(cursor, source, [])
 
     # --- codes --------------------------------------------------------------------------------------------------------
@@ -116,11 +114,11 @@ class Separability:
     def _known(self, cases: Sequence[Case]) -> tuple[dict[str, Codes], dict[str, Codes]]:
         """Stored codes of contexts and of questions, by text; a context may be a memory of the bank."""
         contexts, questions = _texts(cases)
-        index = self._bank.index()
+        index = self._state.index()
         rows = index.derived("rows by text", lambda: {text: i for i, text in enumerate(index.texts)})
         known = {text: index.codes.take([rows[text]]).merged() for text in contexts if text in rows}
-        with self._bank.work() as cursor:
-            fingerprint = self._bank.engine.fingerprint
+        with self._state.work() as cursor:
+            fingerprint = self._state.engine.fingerprint
             known |= tables.load_text_codes(cursor, fingerprint, [t for t in contexts if t not in known])
             return known, tables.load_query_codes(cursor, fingerprint, questions)
 
@@ -129,13 +127,13 @@ class Separability:
         known, asked = self._known(cases)
         contexts, questions = _texts(cases)
         todo = {
-            self._bank.store_texts: [text for text in contexts if text not in known],
-            self._bank.store_queries: [text for text in questions if text not in asked],
+            self._state.store_texts: [text for text in contexts if text not in known],
+            self._state.store_queries: [text for text in questions if text not in asked],
         }
         total, done = sum(map(len, todo.values())), 0
-        if total and not self._bank.engine.warm:
-            yield Progress(0, total, f"loading {self._bank.engine.name}")
-            self._bank.engine.load()
+        if total and not self._state.engine.warm:
+            yield Progress(0, total, f"loading {self._state.engine.name}")
+            self._state.engine.load()
         for store, texts in todo.items():
             for start in range(0, len(texts), TEXTS_AT_ONCE):
                 batch = texts[start : start + TEXTS_AT_ONCE]
@@ -187,8 +185,8 @@ class Separability:
     def _weights(self, similarity: str) -> Floats:
         if similarity not in SIMILARITIES:
             raise CoreError(f"No similarity is called “{similarity}”. Known: {', '.join(SIMILARITIES)}.")
-        n = self._bank.latents.n or self._bank.engine.encode(["a"]).n_latents
-        density = self._bank.engine.catalogue.column("density", n)
+        n = self._state.n_latents or self._state.engine.encode(["a"]).n_latents
+        density = self._state.engine.catalogue.column("density", n)
         return rarity(np.asarray(density, np.float32)) if similarity == "cosine_idf" else np.ones(n, np.float32)
 
     def latents(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -13,12 +13,11 @@ from core.analysis import projection
 from core.analysis import timeline as over_time
 from core.analysis.latents import by_memory
 from core.analysis.timeline import Doubles
+from core.bank.groups import Groups
+from core.bank.state import BankState
 from core.errors import CoreError
 from core.retrieval.similarity import inverse_document_frequency
 from core.types import Floats, Ints
-
-if TYPE_CHECKING:
-    from core.bank.bank import MemoryBank
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,26 +48,21 @@ class Timeline:
         return [int(t) for t in np.flatnonzero(self.values[row] > 0)]
 
 
-def timeline(bank: MemoryBank, conversation: str, text: str = "", latents: Sequence[int] = (), k: int = 24) -> Timeline:
+def timeline(state: BankState, conversation: str, text: str = "", latents: Sequence[int] = (), k: int = 24) -> Timeline:
     """A dialogue's most persistent latents; or those that a text fires; or some that were picked.
 
     Raises CoreError where the dialogue has no encoded turn.
     """
-    index, facts = bank.index(), bank.groups.facts()
+    index, facts = state.index(), Groups(state).facts()
     rows, names, created = _turns(facts, conversation)
     if not len(rows):
-        raise CoreError(f"{bank.name} has no encoded turn of a conversation “{conversation}”.")
+        raise CoreError(f"{state.name} has no encoded turn of a conversation “{conversation}”.")
     fires = by_memory(index)[rows]
-    for latent in latents:
-        if not 0 <= latent < index.codes.n_latents:
-            raise CoreError(
-                f"Latent {latent} does not exist: this dictionary has {index.codes.n_latents:,} "
-                f"(0–{index.codes.n_latents - 1})."
-            )
+    state.check_latents(latents)
     if latents:
         chosen, weight = np.asarray(list(dict.fromkeys(latents)), np.int32), np.full(len(set(latents)), np.nan)
     elif text.strip():
-        codes = bank.encode_query(text)
+        codes = state.encode_query(text)
         strength = codes.max * inverse_document_frequency(index)[codes.latents]
         here = np.diff(fires.tocsc().indptr)[codes.latents] > 0
         order = np.lexsort((codes.latents, -strength))

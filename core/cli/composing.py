@@ -38,8 +38,8 @@ def _compose(a: argparse.Namespace) -> Result:
     if a.save:
         bank.compositions.save(a.save, query)
     best = [(hits.ids[i], float(hits.scores["sparse"][i])) for i in hits.top("sparse")]
-    shares = bank.contributions(query, [name for name, _ in best])
-    memories = bank.memories(name for name, _ in best)
+    shares = bank.recall.contributions(query, [name for name, _ in best])
+    memories = bank.memories.of(name for name, _ in best)
     result = {
         "text": query.text,
         "terms": [asdict(term) for term in query.terms],

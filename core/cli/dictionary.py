@@ -148,7 +148,7 @@ def _latents(a: argparse.Namespace) -> Result:
 def _latent(a: argparse.Namespace) -> Result:
     bank = MemoryBank.open(a.bank, a.engine, create=False)
     info = bank.latents.info(a.latent)
-    texts = bank.memories(name for name, _, _ in info.top)
+    texts = bank.memories.of(name for name, _, _ in info.top)
     near = bank.latents.labels([i for i, _ in info.nearest] + [i for i, *_ in info.coactive])
 
     def name(latent: int) -> str:
@@ -231,9 +231,7 @@ def _pair(a: argparse.Namespace) -> Result:
 
 def _label_trust(a: argparse.Namespace) -> Result:
     bank = MemoryBank.open(a.bank, a.engine, create=False) if a.bank else open_demo(a.engine)
-    task: Generator[Progress, None, dict[str, Any]] = (
-        bank.latents.measure() if a.bank else bank.latents.measure_shipped()
-    )
+    task: Generator[Progress, None, dict[str, Any]] = bank.trust.measure() if a.bank else bank.trust.measure_shipped()
     report = drawn(task) | {"engine": bank.engine.name, "fingerprint": bank.engine.fingerprint}
     return report, [f"{name}: {value}" for name, value in report.items()]
 

@@ -57,7 +57,7 @@ def _labels(a: argparse.Namespace) -> Result:
         result["imported"] = bank.latents.import_labels(a.read)
         lines.append(f"{result['imported']:,} labels of yours stored from {a.read}")
     if (a.source or a.read) and not a.estimate and not bank.engine.missing():
-        drawn(bank.latents.refresh_trust(anew=True))
+        drawn(bank.trust.refresh(anew=True))
     if a.export:
         table = bank.latents.export_labels()
         pa_csv.write_csv(table, a.export)

@@ -78,7 +78,7 @@ def _evaluate(a: argparse.Namespace) -> Result:
     file = Path(a.file)
     bank, data_hash = _bank_of(file, a)
     settings, categories = asked_for(a), _categories(a)
-    report = drawn(bank.evaluate(settings, categories)).report
+    report = drawn(bank.runs.evaluate(settings, categories)).report
     report["provenance"] |= {"data": file.name, "data_sha256": data_hash, "categories": a.categories}
     for warning in report["warnings"]:
         print(warning, file=sys.stderr)

@@ -38,7 +38,7 @@ def register(commands: Commands) -> None:
 def _import(a: argparse.Namespace) -> Result:
     bank = MemoryBank.open(a.bank, a.engine)
     report: ImportReport = drawn(bank.import_files(a.files, a.format))
-    counts = bank.counts()
+    counts = bank.memories.counts()
     result = asdict(report) | {
         "refused": [asdict(r) for r in report.refused],
         "bank": str(bank.path),
@@ -56,7 +56,7 @@ def _import(a: argparse.Namespace) -> Result:
 def _encode(a: argparse.Namespace) -> Result:
     bank = MemoryBank.open(a.bank, a.engine, create=False)
     encoded: int = drawn(bank.encode())
-    held = [asdict(one) for one in bank.engines()]
+    held = [asdict(one) for one in bank.engines.list()]
     lines = [f"{encoded:,} memories encoded with {bank.engine.name}.", *map(_held, held)]
     return {"bank": str(bank.path), "encoded": encoded, "engines": [_plain_held(one) for one in held]}, lines
 
@@ -76,7 +76,7 @@ def _search(a: argparse.Namespace) -> Result:
     known_conversation(bank, a.conversation)
     hits = bank.search(query)
     top = hits.top(a.mode)
-    memories = bank.memories(hits.ids[i] for i in top)
+    memories = bank.memories.of(hits.ids[i] for i in top)
     explained = {hits.ids[i]: bank.explain(query, hits.ids[i]) for i in top} if a.explain else {}
     result = {
         "query": asdict(hits.query),
@@ -88,7 +88,7 @@ def _search(a: argparse.Namespace) -> Result:
         "provenance": bank.provenance(query),
     }
     if a.bring:
-        result["flips"] = [asdict(flip) for flip in bank.flips(query, a.bring)]
+        result["flips"] = [asdict(flip) for flip in bank.recall.flips(query, a.bring)]
     lines = [] if top else [f"Nothing in {bank.name} has anything in common with this query ({a.mode})."]
     for place, i in enumerate(top, 1):
         memory = memories[hits.ids[i]]
@@ -140,8 +140,8 @@ def _memory(a: argparse.Namespace) -> Result:
 def _info(a: argparse.Namespace) -> Result:
     bank = MemoryBank.open(a.bank, a.engine, create=False)
     health = bank.health()
-    counts = bank.counts()
-    held = [asdict(one) for one in bank.engines()]
+    counts = bank.memories.counts()
+    held = [asdict(one) for one in bank.engines.list()]
     result = {"bank": str(bank.path), **counts, "health": asdict(health), "engines": [_plain_held(one) for one in held]}
     lines = [
         f"{bank.path}: " + ", ".join(f"{value:,} {name}" for name, value in counts.items()),

@@ -96,7 +96,7 @@ def drawn(task: Generator[Progress, None, T]) -> T:
 
 def known_conversation(bank: MemoryBank, conversation: str | None) -> None:
     """Refuse a conversation that the bank does not have, and say which it has."""
-    names = [name for name, _ in bank.conversations()]
+    names = [name for name, _ in bank.memories.conversations()]
     if conversation is not None and conversation not in names:
         known = f"It has {', '.join(names[:8])}{' …' if len(names) > 8 else ''}." if names else "It has none."
         raise CoreError(f"{bank.name} has no conversation “{conversation}”. {known}")

@@ -9,7 +9,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from core.bank.latents import LONGEST_LABEL
+from core.bank.labels import LONGEST_LABEL
 from core.errors import BankBusy, CoreError
 from core.llm.endpoint import Endpoint, Estimate, Request, json_in, printable, without_thoughts
 from core.store import names
@@ -131,7 +131,7 @@ def unlabelled(
     for latent in asked:
         if not 0 <= latent < n:
             raise CoreError(f"Latent {latent} does not exist: this dictionary has {n:,} (0–{n - 1}).")
-    with bank.work() as cursor:
+    with bank.state.work() as cursor:
         known = {row[0] for row in names.labels(cursor, bank.engine.fingerprint, asked) if row[1] == source}
     todo = [latent for latent in asked if again or latent not in known]
     return todo, LabelReport(source, len(asked), len(asked) - len(todo))
@@ -252,7 +252,7 @@ def _spread(contexts: list[Context], n: int) -> list[Context]:
 
 def _strongest_memories(bank: MemoryBank, info: LatentInfo) -> list[Context]:
     top = info.top[: OWN + STRONGEST]  # some may be texts that came with the SAE
-    memories = bank.memories(memory for memory, _, _ in top)
+    memories = bank.memories.of(memory for memory, _, _ in top)
     return [Context(memories[m].text, s.start, s.end, value, "top", m) for m, value, s in top if m in memories]
 
 

@@ -162,7 +162,7 @@ def test_the_second_time_it_is_only_opened() -> None:
     second = open_demo()
     assert (second.path, second.version) == (first.path, version)
     assert first.path.stat().st_mtime_ns == stamp
-    assert second.counts() == {
+    assert second.memories.counts() == {
         "memories": len(MEMORIES),
         "questions": len(DIALOGUE.questions),
         "conversations": 1,
@@ -177,7 +177,7 @@ def test_what_a_visitor_adds_to_the_demo_stays() -> None:
 
 
 def test_codes_of_another_engine_are_not_adopted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("core.bank.bank.Engine.named", lambda _: FakeEncoder("minilm", warm=False))
+    monkeypatch.setattr("core.encoding.engines.Engine.named", lambda _: FakeEncoder("minilm", warm=False))
     bank = open_demo()
     assert (bank.health().memories, bank.health().pending) == (0, len(MEMORIES))
     assert not bank.knows_query(DEMO_QUERY)
@@ -186,7 +186,7 @@ def test_codes_of_another_engine_are_not_adopted(monkeypatch: pytest.MonkeyPatch
 def test_building_writes_what_opening_reads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = FakeEncoder()
     files = [tmp_path / f"{name}.parquet" for name in ("codes", "query", "trust")]
-    monkeypatch.setattr("core.bank.bank.Engine.named", lambda _: made)
+    monkeypatch.setattr("core.encoding.engines.Engine.named", lambda _: made)
     monkeypatch.setattr("core.demo.shipped", lambda _: tuple(files))
     n, size = build()
     assert n == len(MEMORIES)
@@ -195,7 +195,7 @@ def test_building_writes_what_opening_reads(tmp_path: Path, monkeypatch: pytest.
     assert_same_codes(tables.codes_of(pq.read_table(tmp_path / "query.parquet"), expected.n_latents), halved(expected))
 
     cold = FakeEncoder(warm=False)
-    monkeypatch.setattr("core.bank.bank.Engine.named", lambda _: cold)
+    monkeypatch.setattr("core.encoding.engines.Engine.named", lambda _: cold)
     bank: MemoryBank = open_demo()
     assert bank.health().pending == 0
     assert bank.search(Query(DEMO_QUERY)).top("sparse")

@@ -29,7 +29,7 @@ def report(minilm: Engine, tmp_path_factory: pytest.TempPathFactory) -> dict[str
     imported = finish(bank.import_files([FILE], "locomo"))
     assert imported.refused == ()
     assert imported.encoded == imported.added == imported.read
-    return finish(bank.evaluate(categories=["1", "2", "3", "4"])).report
+    return finish(bank.runs.evaluate(categories=["1", "2", "3", "4"])).report
 
 
 def test_latents_recall_better_than_the_dense_vector(report: dict[str, Any]) -> None:

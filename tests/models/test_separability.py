@@ -17,7 +17,7 @@ pytestmark = pytest.mark.models
 def test_related_questions_are_nearer(
     minilm: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("core.bank.bank.Engine.named", lambda _: minilm)
+    monkeypatch.setattr("core.encoding.engines.Engine.named", lambda _: minilm)
     monkeypatch.setattr("core.cli.comparing.cache_folder", lambda: tmp_path)
     file = tmp_path / "some.jsonl"
     file.write_text("\n".join(DEMO_CASES.read_text(encoding="utf-8").splitlines()[::4]), encoding="utf-8")

@@ -181,11 +181,11 @@ def test_the_library_encodes_with_another_engine_and_deletes_its_codes(
     page.run()
     finished()
     page.run()
-    assert [(one.name, one.memories) for one in made.engines()] == [("minilm", 1), ("long", 1)]
+    assert [(one.name, one.memories) for one in made.engines.list()] == [("minilm", 1), ("long", 1)]
     page = show("library", bank="talk", engine="long")
     page.button("Delete these codes").click()
     page.run()
-    assert [one.name for one in made.engines()] == ["minilm"]
+    assert [one.name for one in made.engines.list()] == ["minilm"]
 
 
 def test_an_engine_of_whole_texts_says_so(show: Show) -> None:

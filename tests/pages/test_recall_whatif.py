@@ -140,7 +140,7 @@ def test_learning_from_a_banks_own_questions(show: Show, town: MemoryBank) -> No
     assert empty.at.button(key="learnt_start").disabled
     finish(town.add(Reading([], [Question("q", "lighthouse keeper", "c", ("t00",), source="town.json")], [])))
     page = show("latents", bank="town", latents_view="weights")
-    finish(town.learning.learn(town.questions(), ["town.json"]))
+    finish(town.learning.learn(town.memories.questions(), ["town.json"]))
     page = show("latents", bank="town", latents_view="weights")
     assert "Learnt on town.json" in page.words.replace("\\", "")
     raised = page.at.dataframe[0].value

@@ -49,9 +49,9 @@ def test_cards_share_one_scale(make_bank: Callable[..., MemoryBank]) -> None:
     bank = make_bank("a frozen lake", "a frozen pizza")
     hits = bank.compose([Term(latent_of("frozen"), 1), Term(latent_of("pizza"), -0.5)])
     best = [hits.ids[i] for i in hits.top("sparse")]
-    shares = bank.contributions(hits.query, best)
+    shares = bank.recall.contributions(hits.query, best)
     known = {name: code for name in best if (code := bank.codes(name))}
-    drawn = mixture.data(hits, shares, bank.memories(best), known, {}, (["m2"], ["m0"]), {"m0": False})
+    drawn = mixture.data(hits, shares, bank.memories.of(best), known, {}, (["m2"], ["m0"]), {"m0": False})
     assert [row["id"] for row in drawn["rows"]] == ["m0", "m1"]
     assert drawn["zero"] == pytest.approx(100 * 2.5 / 8.5, abs=0.01)
     first = drawn["rows"][0]
@@ -70,8 +70,8 @@ def test_an_export_names_every_term(make_bank: Callable[..., MemoryBank]) -> Non
     bank = make_bank("a frozen lake")
     frozen = latent_of("frozen")
     hits = bank.compose([Term(frozen, 0.5)])
-    shares = bank.contributions(hits.query, ["m0"])
-    (row,) = mixture.export_rows(hits, shares, bank.memories(["m0"]), {})
+    shares = bank.recall.contributions(hits.query, ["m0"])
+    (row,) = mixture.export_rows(hits, shares, bank.memories.of(["m0"]), {})
     assert row == {"query": "", "rank": 1, "id": "m0", "text": "a frozen lake", "score": 3, "from_words": 0,
                    f"+0.5 latent {frozen}": 3}  # fmt: skip
 

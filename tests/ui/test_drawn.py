@@ -79,7 +79,7 @@ def test_a_fingerprint_is_stable_and_relative() -> None:
 def test_columns_rank_move_and_note(make_bank: Make) -> None:
     bank = make_bank("red fox in the snow", "a fox a fox a fox", "snow on the hill", "nothing alike whatsoever")
     found = bank.search(Query("fox snow", k=2), also=("m3",))
-    memories = bank.memories(found.ids)
+    memories = bank.memories.of(found.ids)
     codes = {i: bank.codes(i) for i in found.ids}
     dense, sparse, combined = hits.columns(found, memories, codes, "m3")  # type: ignore[arg-type]
     assert [c["colour"] for c in (dense, sparse, combined)] == [

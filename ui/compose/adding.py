@@ -52,7 +52,10 @@ def by_label(bank: MemoryBank) -> None:
 def by_memory(bank: MemoryBank) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         wanted = st.text_input("Words or id", key="compose_memory_find", persist_state="session").strip()
-        found = {memory.id: memory for memory in bank.find(wanted, st.session_state.get("conversation") or None, FOUND)}
+        found = {
+            memory.id: memory
+            for memory in bank.memories.find(wanted, st.session_state.get("conversation") or None, FOUND)
+        }
         if not found:
             st.caption("No memory has these words.")
             return

@@ -210,7 +210,7 @@ def python(bank: MemoryBank, query: Query) -> str:
         [
             *lines,
             'best = [hits.ids[i] for i in hits.top("sparse")]',
-            "for memory, shares in zip(best, bank.contributions(hits.query, best)):",
+            "for memory, shares in zip(best, bank.recall.contributions(hits.query, best)):",
             "    print(memory, shares.sum(), shares)",
         ]
     )

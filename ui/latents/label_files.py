@@ -58,7 +58,7 @@ def files(bank: MemoryBank) -> None:
 
 def measure(bank: MemoryBank) -> None:
     with states.kept_problem():
-        jobs.start(str(bank.path), f"Measuring trust in {bank.name}", bank.latents.measure(), "trust")
+        jobs.start(str(bank.path), f"Measuring trust in {bank.name}", bank.trust.measure(), "trust")
 
 
 def trust(bank: MemoryBank) -> None:

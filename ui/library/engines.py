@@ -72,7 +72,7 @@ def _codes(one: HeldCodes | None) -> str:
 def actions(bank: MemoryBank, name: str, held: list[HeldCodes]) -> None:
     """What the chosen engine can do here, and the next step where it cannot."""
     job = jobs.of(bank)
-    busy = (job is not None and job.running) or not bank.counts()["memories"]
+    busy = (job is not None and job.running) or not bank.memories.counts()["memories"]
     now = next((one for one in held if one.state != "older"), None)
     spec = presets().get(name)
     missing = Engine(spec).missing() if spec is not None else []
@@ -136,4 +136,4 @@ def _delete(bank: MemoryBank, one: HeldCodes, busy: bool) -> None:
 
 def forget(bank: MemoryBank, fingerprint: str) -> None:
     with states.kept_problem():
-        bank.forget_codes(fingerprint)
+        bank.engines.forget(fingerprint)

@@ -83,7 +83,7 @@ def neighbours(bank: MemoryBank, memory: Memory, choose: Callable[[str], None]) 
                 "score": "",
                 "aria": prose.short(m.text, 160),
             }
-            for m in bank.around(memory, AROUND)
+            for m in bank.memories.around(memory, AROUND)
         ]
         colour, note = (
             MODE_COLOURS["lexical"],

@@ -59,7 +59,7 @@ def learn(bank: MemoryBank, text: str) -> None:
 
 def cases(bank: MemoryBank) -> list[Question]:
     """What a bank knows the evidence of: its questions, and what was marked right."""
-    return [question for question in (*bank.questions(), *bank.marks.as_questions()) if question.evidence]
+    return [question for question in (*bank.memories.questions(), *bank.marks.as_questions()) if question.evidence]
 
 
 def export_rows(bank: MemoryBank) -> list[dict[str, Any]]:

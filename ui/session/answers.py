@@ -97,7 +97,7 @@ def settled(most: int, said: str | bool = False) -> Keeping:
 @remembered(64)
 def counts(bank: MemoryBank) -> dict[str, int]:
     """Sizes of the bank, with ``pending``: memories without codes."""
-    found = bank.counts()
+    found = bank.memories.counts()
     try:
         return found | {"pending": found["memories"] - len(bank.index())}
     except CoreError:
@@ -107,12 +107,12 @@ def counts(bank: MemoryBank) -> dict[str, int]:
 @remembered(64)
 def conversations(bank: MemoryBank) -> dict[str, int]:
     """Number of memories by conversation."""
-    return dict(bank.conversations())
+    return dict(bank.memories.conversations())
 
 
 @remembered(256)
 def memories(bank: MemoryBank, ids: tuple[str, ...]) -> dict[str, Memory]:
-    return bank.memories(ids)
+    return bank.memories.of(ids)
 
 
 def codes(bank: MemoryBank, ids: tuple[str, ...]) -> dict[str, Codes]:
@@ -146,7 +146,7 @@ def held_codes(bank: MemoryBank) -> list[HeldCodes]:
 @remembered(32)
 def _held_codes(bank: MemoryBank, ready: tuple[str, ...]) -> list[HeldCodes]:
     """ready: engines whose files are here, on which the state of their codes depends."""
-    return sorted(bank.engines(), key=lambda one: one.state == "ready")
+    return sorted(bank.engines.list(), key=lambda one: one.state == "ready")
 
 
 def engines(bank: MemoryBank) -> dict[str, HeldCodes | None]:
@@ -175,12 +175,12 @@ def explain(bank: MemoryBank, query: Query, memory: str) -> Explanation:
 
 @remembered(128)
 def agreement(bank: MemoryBank, query: Query) -> list[Agreement]:
-    return bank.agreement(query)
+    return bank.recall.agreement(query)
 
 
 @remembered(128)
 def flips(bank: MemoryBank, query: Query, memory: str) -> list[Flip]:
-    return bank.flips(query, memory)
+    return bank.recall.flips(query, memory)
 
 
 @remembered(256)
@@ -190,7 +190,7 @@ def similar(bank: MemoryBank, memory: str, k: int) -> Hits:
 
 def trace(bank: MemoryBank, text: str) -> TokenTrace | None:
     """Every latent at every token of a text, or None while the model is not loaded."""
-    return bank.trace_text(text) if bank.engine.warm else None
+    return bank.trace(text) if bank.engine.warm else None
 
 
 @remembered(16)

@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-import core.bank.bank
+import core.bank.state
 from core import MemoryBank, Query, Question, Refusal
+from core.bank.intake import Intake
 from core.errors import CoreError, EngineMismatch, EngineMissing
 from core.progress import finish
 from core.retrieval.fusion import FUSIONS
@@ -59,7 +60,7 @@ def test_a_file_end_to_end(tmp_path: Path, encoder: FakeEncoder) -> None:
     assert [(r.line, r.field) for r in report.refused] == [(3, ""), (4, "text"), (6, "id")]
     assert report.read == report.added + report.already_there + len(report.refused)
     assert bank.memory("a") == Memory("a", "The lake froze.", "Ana", source="diary.jsonl", meta={"mood": "calm"})
-    assert bank.counts() == {"memories": 3, "questions": 0, "conversations": 0, "sources": 1}
+    assert bank.memories.counts() == {"memories": 3, "questions": 0, "conversations": 0, "sources": 1}
     assert ranked(bank.search(Query("lake"))) == ["a"]
 
     again = finish(bank.import_files([file]))
@@ -80,7 +81,7 @@ def test_several_files_are_one_report(tmp_path: Path, encoder: FakeEncoder) -> N
     assert report.refused == (
         Refusal("d.jsonl", 0, "id", "the id “a” already names another memory; the stored one was kept."),
     )
-    assert {m.id: m.text for m in bank.find()} == {"a": "First.", "b": "New.", "e/a": "Of another file."}
+    assert {m.id: m.text for m in bank.memories.find()} == {"a": "First.", "b": "New.", "e/a": "Of another file."}
 
 
 def test_storing_without_encoding(tmp_path: Path, encoder: FakeEncoder) -> None:
@@ -97,13 +98,13 @@ def test_questions_are_counted_and_kept(tmp_path: Path, encoder: FakeEncoder) ->
     question = Question("q", "When?", "c", ("a",), "noon", "2", "s")
     report = finish(bank.add(Reading([Memory("a", "At noon.", conversation="c")], [question], [])))
     assert report.questions == 1
-    assert bank.questions() == [question]
+    assert bank.memories.questions() == [question]
 
 
 def test_progress_counts_characters_up_to_the_end(
     tmp_path: Path, encoder: FakeEncoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(core.bank.bank, "CHARACTERS_PER_BATCH", 10)
+    monkeypatch.setattr(core.bank.state, "CHARACTERS_PER_BATCH", 10)
     bank = MemoryBank.open(tmp_path / "bank.duckdb", encoder)
     rows = [Memory(str(i), "x" * length) for i, length in enumerate((4, 1, 12, 7))]
     assert list(bank.add(Reading(rows, [], []))) == [
@@ -130,7 +131,7 @@ BATCH = 60  # three of these texts reach it
 
 @pytest.fixture
 def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(core.bank.bank, "CHARACTERS_PER_BATCH", BATCH)
+    monkeypatch.setattr(core.bank.state, "CHARACTERS_PER_BATCH", BATCH)
 
 
 @pytest.mark.usefixtures("small_batches")
@@ -166,13 +167,13 @@ def test_an_engine_that_fails_keeps_what_was_stored(tmp_path: Path, monkeypatch:
 
 SLOW_IMPORT = f"""
 import sys
-import core.bank.bank
+import core.bank.state
 from core import MemoryBank
 from core.progress import finish
 from core.store import tables
 from tests.fakes import FakeEncoder
 
-core.bank.bank.CHARACTERS_PER_BATCH = {BATCH}
+core.bank.state.CHARACTERS_PER_BATCH = {BATCH}
 path, file, where, nth = sys.argv[1:]
 owner, name = (FakeEncoder, "encode") if where == "encode" else (tables, where)
 original, calls = getattr(owner, name), 0
@@ -213,7 +214,7 @@ def test_kill_9_in_mid_import_and_again(tmp_path: Path, where: str, nth: int, st
 
     encoder = FakeEncoder()
     killed = MemoryBank.open(tmp_path / "killed.duckdb", encoder)
-    assert (killed.counts()["memories"], killed.health().memories) == (stored, encoded)
+    assert (killed.memories.counts()["memories"], killed.health().memories) == (stored, encoded)
     report = finish(killed.import_files([file]))
     assert (report.read, report.added, report.already_there) == (12, 12 - stored, stored)
     assert report.encoded == len(encoder.encoded) == 12 - encoded
@@ -221,7 +222,7 @@ def test_kill_9_in_mid_import_and_again(tmp_path: Path, where: str, nth: int, st
     whole = MemoryBank.open(tmp_path / "whole.duckdb", FakeEncoder())
     finish(whole.import_files([file]))
     for what in ("memories", "codes"):
-        assert killed.table(what).equals(whole.table(what)), what
+        assert killed.memories.table(what).equals(whole.memories.table(what)), what
 
 
 # --- the index is the bank as it is now -------------------------------------------------------------------------------
@@ -246,7 +247,7 @@ def add_through_another_bank(bank: MemoryBank) -> None:
 
 
 def add_while_somebody_reads(bank: MemoryBank) -> None:
-    with bank._database.work():
+    with bank.state.work():
         add_through_another_bank(bank)
         assert ranked(bank.search(Query("zebra"))) == ["new"]
 
@@ -268,7 +269,7 @@ def test_the_index_is_kept_while_nobody_writes(make_bank: Callable[..., MemoryBa
     bank = make_bank(*LAKE)
     index = bank.index()
     bank.search(Query("lake"))
-    MemoryBank.open(bank.path, FakeEncoder()).counts()
+    MemoryBank.open(bank.path, FakeEncoder()).memories.counts()
     assert bank.index() is index
 
 
@@ -276,15 +277,15 @@ def test_what_is_written_during_a_load_is_seen_next_time(
     make_bank: Callable[..., MemoryBank], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bank = make_bank(*LAKE)
-    load = bank._load_index
+    load = bank.state._load_index
 
-    def load_and_be_overtaken() -> Any:
-        index = load()
+    def load_and_be_overtaken(*swapped: bool) -> Any:
+        index = load(*swapped)
         monkeypatch.undo()
         add_through_another_bank(bank)
         return index
 
-    monkeypatch.setattr(bank, "_load_index", load_and_be_overtaken)
+    monkeypatch.setattr(bank.state, "_load_index", load_and_be_overtaken)
     bank.index()
     assert "new" in bank.index().ids
 
@@ -296,7 +297,7 @@ def test_codes_of_two_engines_are_never_mixed(tmp_path: Path) -> None:
     one, two = FakeEncoder(fingerprint="1" * 16), FakeEncoder("other", "2" * 16)
     first, second = (MemoryBank.open(tmp_path / "bank.duckdb", engine) for engine in (one, two))
     finish(first.add(Reading([Memory("a", "the lake")], [], [])))
-    first.store_queries(["lake"])
+    first.state.store_queries(["lake"])
     assert second.search(Query("lake")).ids == ()
     assert second.health().pending == 1
 
@@ -306,7 +307,7 @@ def test_codes_of_two_engines_are_never_mixed(tmp_path: Path) -> None:
     assert first.search(Query("lake")).ids == ("a",)
     assert (first.index().fingerprint, second.index().fingerprint) == ("1" * 16, "2" * 16)
     assert second.provenance()["fingerprint"] == "2" * 16
-    assert set(first.table("codes")["engine"].to_pylist()) == {"1" * 16}
+    assert set(first.memories.table("codes")["engine"].to_pylist()) == {"1" * 16}
     cold = MemoryBank.open(first.path, FakeEncoder(fingerprint="2" * 16, warm=False))
     assert not cold.knows_query("lake")  # only the first engine's code of it is stored
 
@@ -318,7 +319,7 @@ def test_codes_of_another_shape_are_refused(make_bank: Callable[..., MemoryBank]
     codes = bank.engine.encode(["a late one"])
     version = bank.version
     with pytest.raises(EngineMismatch, match=r"Nothing was stored.$"):
-        bank.adopt(["late"], replace(codes, **wrong), [], codes.take([]))
+        Intake(bank.state).adopt(["late"], replace(codes, **wrong), [], codes.take([]))
     assert bank.version == version
     assert bank.codes("late") is None
 
@@ -328,7 +329,7 @@ def test_adopted_codes_answer_without_the_model(make_bank: Callable[..., MemoryB
     cold = FakeEncoder(warm=False)
     bank = MemoryBank.open(tmp_path / "adopting.duckdb", cold)
     finish(bank.add(Reading([made.memory(name) for name in made.index().ids], [], []), encode=False))
-    bank.adopt(made.index().ids, made.index().codes, ["lake"], made.encode_query("lake"))
+    Intake(bank.state).adopt(made.index().ids, made.index().codes, ["lake"], made.encode_query("lake"))
     assert bank.search(Query("lake")).scores["sparse"].tolist() == made.search(Query("lake")).scores["sparse"].tolist()
     assert cold.encoded == []
     assert not cold.warm
@@ -385,7 +386,7 @@ def test_only_one_conversation(make_bank: Callable[..., MemoryBank]) -> None:
     assert (hits.ids, hits.n_candidates) == (("b", "c"), 2)
     assert hits.ranks["sparse"].tolist() == [1, 2]
     assert bank.search(Query("lake", "")).ids == ()
-    assert bank.conversations() == [("x", 1), ("y", 2)]
+    assert bank.memories.conversations() == [("x", 1), ("y", 2)]
 
 
 # --- latents asked for by hand ----------------------------------------------------------------------------------------
@@ -518,19 +519,19 @@ def test_similar_within_its_conversation(make_bank: Callable[..., MemoryBank]) -
 def test_around_a_memory(make_bank: Callable[..., MemoryBank]) -> None:
     turns = [Memory(f"c/{i}", f"turn {i}", conversation="c", position=i) for i in range(5)]
     bank = make_bank(*turns, Memory("alone", "alone"))
-    assert bank.around(turns[3], 1) == turns[2:]
-    assert bank.around(bank.memory("alone")) == [bank.memory("alone")]
+    assert bank.memories.around(turns[3], 1) == turns[2:]
+    assert bank.memories.around(bank.memory("alone")) == [bank.memory("alone")]
 
 
 def test_find_ignores_case_and_blanks_around(make_bank: Callable[..., MemoryBank]) -> None:
     bank = make_bank(*LAKE)
-    assert [m.id for m in bank.find("  LAKE ")] == ["m0", "m1"]
-    assert [m.id for m in bank.find("m2")] == ["m2"]
-    assert len(bank.find(limit=3)) == 3
+    assert [m.id for m in bank.memories.find("  LAKE ")] == ["m0", "m1"]
+    assert [m.id for m in bank.memories.find("m2")] == ["m2"]
+    assert len(bank.memories.find(limit=3)) == 3
 
 
 def test_the_trace_of_a_memory(make_bank: Callable[..., MemoryBank]) -> None:
-    trace = make_bank(*LAKE).trace("m1")
+    trace = make_bank(*LAKE).trace(LAKE[1])
     assert trace.tokens == ["We", "rowed", "over", "the", "lake"]
     assert trace.latents.tolist() == [latent_of(word) for word in trace.tokens]
 
@@ -540,7 +541,7 @@ def test_the_trace_of_a_memory(make_bank: Callable[..., MemoryBank]) -> None:
 
 def test_a_stored_query_is_answered_by_a_cold_engine(make_bank: Callable[..., MemoryBank]) -> None:
     warm = make_bank(*LAKE)
-    stored = warm.store_queries(["lake house", "bread", "lake house"])
+    stored = warm.state.store_queries(["lake house", "bread", "lake house"])
     assert set(stored) == {"lake house", "bread"}
     expected = warm.search(Query("lake house"))
 
@@ -562,11 +563,11 @@ def test_a_stored_query_is_answered_by_a_cold_engine(make_bank: Callable[..., Me
 
 def test_storing_queries_encodes_only_what_is_new(make_bank: Callable[..., MemoryBank], encoder: FakeEncoder) -> None:
     bank = make_bank(*LAKE)
-    bank.store_queries(["one", "two"])
+    bank.state.store_queries(["one", "two"])
     encoder.encoded.clear()
-    assert set(bank.store_queries(["two", "three"])) == {"two", "three"}
+    assert set(bank.state.store_queries(["two", "three"])) == {"two", "three"}
     assert encoder.encoded == ["three"]
-    assert bank.store_queries([]) == {}
+    assert bank.state.store_queries([]) == {}
 
 
 def test_a_query_is_encoded_once(make_bank: Callable[..., MemoryBank], encoder: FakeEncoder) -> None:
@@ -579,7 +580,7 @@ def test_a_query_is_encoded_once(make_bank: Callable[..., MemoryBank], encoder: 
 def test_the_memory_of_queries_is_bounded(
     make_bank: Callable[..., MemoryBank], encoder: FakeEncoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(core.bank.bank, "QUERIES_REMEMBERED", 2)
+    monkeypatch.setattr(core.bank.state, "QUERIES_REMEMBERED", 2)
     bank = make_bank(*LAKE)
     for text in ("one", "two", "three", "three", "two", "one"):
         bank.encode_query(text)
@@ -654,7 +655,7 @@ def two_dialogues(make_bank: Callable[..., MemoryBank]) -> MemoryBank:
 
 
 def test_every_figure_by_hand(two_dialogues: MemoryBank) -> None:
-    report = finish(two_dialogues.evaluate(ALONE)).report
+    report = finish(two_dialogues.runs.evaluate(ALONE)).report
     assert set(report) == {"n_questions", "modes", "differences", "provenance", "warnings"}
     assert report["warnings"] == []
     assert report["n_questions"] == 3
@@ -676,34 +677,34 @@ def test_every_figure_by_hand(two_dialogues: MemoryBank) -> None:
 
 @pytest.mark.parametrize("weighting", sorted(set(WEIGHTINGS) - {"activation"}))  # without IDF, long words win
 def test_the_weighting_asked_for_is_measured(two_dialogues: MemoryBank, weighting: str) -> None:
-    report = finish(two_dialogues.evaluate(replace(ALONE, weighting=weighting, fusion="z"))).report
+    report = finish(two_dialogues.runs.evaluate(replace(ALONE, weighting=weighting, fusion="z"))).report
     assert report["modes"]["sparse"]["recall@10"] == expected(0, 1, 2)["recall@10"]
     assert report["provenance"]["weighting"] == weighting
     assert report["provenance"]["fusion"] == "z"
 
 
 def test_only_some_categories(two_dialogues: MemoryBank) -> None:
-    report = finish(two_dialogues.evaluate(ALONE, categories=["2"])).report
+    report = finish(two_dialogues.runs.evaluate(ALONE, categories=["2"])).report
     assert report["n_questions"] == 2
     assert report["modes"]["sparse"]["recall@10"] == 0.25
     with pytest.raises(CoreError, match=r"test has no question of category 5, 6 with evidence: import a LoCoMo"):
-        finish(two_dialogues.evaluate(categories=["5", "6"]))
+        finish(two_dialogues.runs.evaluate(categories=["5", "6"]))
 
 
 def test_a_bank_without_questions_cannot_be_measured(make_bank: Callable[..., MemoryBank]) -> None:
     with pytest.raises(CoreError, match=r"^test has no question with evidence: import a LoCoMo or LongMemEval file.$"):
-        finish(make_bank(*LAKE).evaluate())
+        finish(make_bank(*LAKE).runs.evaluate())
 
 
 def test_progress_of_an_evaluation(two_dialogues: MemoryBank) -> None:
-    seen = list(two_dialogues.evaluate())
+    seen = list(two_dialogues.runs.evaluate())
     assert [(p.done, p.total) for p in seen] == [(0, 3), (2, 3), (3, 3)]
 
 
 def test_a_second_evaluation_encodes_only_to_measure_the_time(two_dialogues: MemoryBank, encoder: FakeEncoder) -> None:
-    finish(two_dialogues.evaluate())
+    finish(two_dialogues.runs.evaluate())
     encoder.encoded.clear()
-    finish(two_dialogues.evaluate())
+    finish(two_dialogues.runs.evaluate())
     assert encoder.encoded == ["alpha?", "alpha!", "alpha"]
 
 
@@ -760,7 +761,7 @@ def test_provenance_states_everything(make_bank: Callable[..., MemoryBank]) -> N
 
 def test_tables_for_export(make_bank: Callable[..., MemoryBank]) -> None:
     bank = make_bank(*LAKE)
-    memories, codes = bank.table("memories"), bank.table("codes")
+    memories, codes = bank.memories.table(), bank.memories.table("codes")
     assert memories.column_names == [
         "id", "text", "role", "conversation", "session", "position", "created", "category", "source", "meta",
     ]  # fmt: skip
@@ -779,9 +780,9 @@ def test_tables_for_export(make_bank: Callable[..., MemoryBank]) -> None:
 
 def test_no_codes_to_export_yet(make_bank: Callable[..., MemoryBank]) -> None:
     bank = make_bank()
-    assert len(bank.table("memories")) == 0
+    assert len(bank.memories.table()) == 0
     with pytest.raises(CoreError, match="test has no codes of engine fake yet"):
-        bank.table("codes")
+        bank.memories.table("codes")
 
 
 def test_opening_loads_nothing_and_knows_its_engine(tmp_path: Path) -> None:

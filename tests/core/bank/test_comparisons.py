@@ -66,7 +66,7 @@ def test_two_engines_are_compared_and_kept(bank: MemoryBank) -> None:
     report = found.report
     assert (report["n_questions"], report["n_memories"], report["n_cases"]) == (2, 4, 2)
     for engine, seen in zip(report["engines"], (bank, bank.with_engine(other)), strict=True):
-        alone = finish(seen.evaluate(Query("", context=0))).report["modes"]
+        alone = finish(seen.runs.evaluate(Query("", context=0))).report["modes"]
         for mode in ("dense", "sparse", "combined"):
             assert engine["modes"][mode]["recall@10"]["mean"] == alone[mode]["recall@10"]
             assert engine["modes"][mode]["ndcg@10"]["mean"] == pytest.approx(alone[mode]["ndcg@10"], abs=1e-4)
@@ -114,7 +114,7 @@ def test_the_command(
     import core.__main__ as cli
 
     known = {"fake": encoder, "long": Long()}
-    monkeypatch.setattr("core.bank.bank.Engine.named", known.__getitem__)
+    monkeypatch.setattr("core.encoding.engines.Engine.named", known.__getitem__)
     assert cli.main(["encode", "--bank", str(bank.path), "--engine", "long", "--json"]) == 0
     encoded = json.loads(capsys.readouterr().out)
     assert (encoded["encoded"], [one["name"] for one in encoded["engines"]]) == (4, ["fake", "long"])

@@ -31,8 +31,8 @@ def test_nothing_and_too_much(make_bank: Callable[..., MemoryBank]) -> None:
 
 def test_what_would_bring_it_back(make_bank: Callable[..., MemoryBank]) -> None:
     bank, query = make_bank(*LAKE), Query("frozen lake", k=1)
-    assert bank.flips(query, "m0") == []
-    flips = bank.flips(query, "m2")
+    assert bank.recall.flips(query, "m0") == []
+    flips = bank.recall.flips(query, "m2")
     assert flips[0].term.latent == latent_of("pizza")
     edited = bank.search(Query("frozen lake", k=1, terms=(flips[0].term,)))
     assert edited.ids[edited.top("sparse")[0]] == "m2"
@@ -45,7 +45,7 @@ def test_the_command(
     tmp_path: Path,
 ) -> None:
     bank = str(make_bank(*LAKE).path)
-    monkeypatch.setattr("core.bank.bank.Engine.named", lambda name: FakeEncoder())
+    monkeypatch.setattr("core.encoding.engines.Engine.named", lambda name: FakeEncoder())
     assert main(["compose", f"+{latent_of('frozen')}", f"{latent_of('pizza')}:-0.5", "--bank", bank, "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert set(found) == {"text", "terms", "hits", "provenance"}

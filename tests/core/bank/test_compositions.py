@@ -55,7 +55,7 @@ def test_they_belong_to_the_engine_whose_latents_they_are(make_bank: Make) -> No
 def test_what_another_version_knew_is_left_out(make_bank: Make) -> None:
     bank = make_bank(*LAKE)
     bank.compositions.save("mine", MIX)
-    with bank.write() as cursor:
+    with bank.state.write() as cursor:
         cursor.execute('update compositions set query = replace(query, \'{"text"\', \'{"unheard": 1, "text"\')')
     assert bank.compositions.load("mine") == MIX
 
@@ -90,8 +90,8 @@ def test_an_unknown_name_says_which_there_are(make_bank: Make) -> None:
 def test_contributions_in_the_order_asked_for(make_bank: Make) -> None:
     bank = make_bank(*LAKE)
     query = bank.compose([Term(FROZEN, 1), Term(PIZZA, -0.5)]).query
-    assert bank.contributions(query, ["m2", "m0"]).tolist() == [[0, 6, -2.5], [0, 6, 0]]
-    assert bank.contributions(query, []).shape == (0, 3)
+    assert bank.recall.contributions(query, ["m2", "m0"]).tolist() == [[0, 6, -2.5], [0, 6, 0]]
+    assert bank.recall.contributions(query, []).shape == (0, 3)
 
 
 def test_more_like(make_bank: Make) -> None:
@@ -180,8 +180,8 @@ def test_marks_feed_evaluation_on_request(make_bank: Make) -> None:
     bank.marks.mark("pizza", "m2", True)
     bank.marks.mark("pizza", "m0", False)
     with pytest.raises(CoreError, match="no question"):
-        finish(bank.evaluate())
-    report = finish(bank.evaluate(questions=[*bank.questions(), *bank.marks.as_questions()])).report
+        finish(bank.runs.evaluate())
+    report = finish(bank.runs.evaluate(questions=[*bank.memories.questions(), *bank.marks.as_questions()])).report
     assert (report["n_questions"], report["modes"]["sparse"]["mrr"]) == (1, 1)
     assert report["modes"]["sparse"]["by_category"]["marks"]["n"] == 1
 
@@ -192,7 +192,7 @@ def test_marks_feed_evaluation_on_request(make_bank: Make) -> None:
 @pytest.fixture
 def call(make_bank: Make, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Any]:
     bank = make_bank(*LAKE)
-    monkeypatch.setattr("core.bank.bank.Engine.named", lambda _: FakeEncoder())
+    monkeypatch.setattr("core.encoding.engines.Engine.named", lambda _: FakeEncoder())
 
     def run(*arguments: str) -> Any:
         capsys.readouterr()

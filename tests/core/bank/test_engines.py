@@ -35,10 +35,10 @@ def bank(make_bank: Make) -> MemoryBank:
 
 def test_codes_of_two_engines_lie_side_by_side(bank: MemoryBank) -> None:
     other = bank.with_engine(Long())
-    assert [(one.name, one.memories, one.pending) for one in bank.engines()] == [("fake", 3, 0)]
+    assert [(one.name, one.memories, one.pending) for one in bank.engines.list()] == [("fake", 3, 0)]
     assert len(other.index()) == 0
     assert finish(other.encode()) == 3
-    assert [(one.name, one.memories, one.state) for one in other.engines()] == [
+    assert [(one.name, one.memories, one.state) for one in other.engines.list()] == [
         ("fake", 3, "unknown"),
         ("long", 3, "ready"),
     ]
@@ -51,9 +51,9 @@ def test_codes_of_two_engines_lie_side_by_side(bank: MemoryBank) -> None:
 
 def test_another_version_of_an_engine_is_told_from_this_one(bank: MemoryBank) -> None:
     newer = bank.with_engine(FakeEncoder("fake", "1" * 16))
-    assert [one.state for one in newer.engines()] == ["older"]
+    assert [one.state for one in newer.engines.list()] == ["older"]
     finish(newer.encode())
-    assert [(one.fingerprint, one.state) for one in newer.engines()] == [
+    assert [(one.fingerprint, one.state) for one in newer.engines.list()] == [
         ("fa4efa4efa4efa4e", "older"),
         ("1" * 16, "ready"),
     ]
@@ -62,14 +62,14 @@ def test_another_version_of_an_engine_is_told_from_this_one(bank: MemoryBank) ->
 def test_stored_codes_stand_for_an_engine_whose_files_are_gone(
     bank: MemoryBank, encoder: FakeEncoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bank.store_queries(["boats"])
+    bank.state.store_queries(["boats"])
     monkeypatch.setattr(encoder, "missing", lambda: ["Its files were taken away."])
     again = MemoryBank.open(bank.path, encoder)
     assert isinstance(again.engine, StoredEngine)
     assert again.engine.fingerprint == encoder.fingerprint
     found = again.search(Query("boats", context=0))
     assert [found.ids[i] for i in found.top("sparse")] == ["m1"]
-    assert [one.state for one in again.engines()] == ["missing"]
+    assert [one.state for one in again.engines.list()] == ["missing"]
     with pytest.raises(EngineMissing, match=r"Engine fake can read no new text here\. Its files were taken away\."):
         again.search(Query("something else"))
     by_name = MemoryBank.open(bank.path, "fake")
@@ -88,20 +88,20 @@ def test_codes_are_forgotten_and_what_people_made_is_not(bank: MemoryBank) -> No
     other = bank.with_engine(Long())
     finish(other.encode())
     other.latents.rename(3, "short words")
-    other.store_queries(["boats"])
+    other.state.store_queries(["boats"])
     version = bank.version
-    assert bank.forget_codes(OTHER) == 3
+    assert bank.engines.forget(OTHER) == 3
     assert bank.version > version
-    assert [one.name for one in bank.engines()] == ["fake"]
+    assert [one.name for one in bank.engines.list()] == ["fake"]
     assert len(other.index()) == 0
     assert len(bank.index()) == 3
     finish(other.encode())
     assert other.latents.labels([3])[3].text == "short words"
     with pytest.raises(CoreError, match="holds no codes with the fingerprint nothing"):
-        bank.forget_codes("nothing")
+        bank.engines.forget("nothing")
 
 
 def test_memories_that_came_later_wait_for_each_engine(bank: MemoryBank) -> None:
     finish(bank.with_engine(Long()).encode())
     finish(bank.add(Reading([Memory("new", "a violin")], [], [])))
-    assert {one.name: one.pending for one in bank.engines()} == {"fake": 0, "long": 1}
+    assert {one.name: one.pending for one in bank.engines.list()} == {"fake": 0, "long": 1}

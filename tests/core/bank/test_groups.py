@@ -127,7 +127,7 @@ def test_groups_say_what_is_wrong(make_bank: Make) -> None:
 
 def test_the_command(make_bank: Make, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     bank = kinds(make_bank)
-    monkeypatch.setattr("core.bank.bank.Engine.named", lambda _name: bank.engine)
+    monkeypatch.setattr("core.encoding.engines.Engine.named", lambda _name: bank.engine)
     given = ["contrast", "--bank", str(bank.path), "--a", "category=Routine", "--b", "category=Strong Emotional"]
     assert main([*given, "--json"]) == 0
     result = json.loads(capsys.readouterr().out)

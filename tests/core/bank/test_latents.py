@@ -140,9 +140,9 @@ def test_a_dictionary_that_nobody_described(tmp_path: Path) -> None:
     assert (info.label.text, info.label.source, info.memories, info.contexts) == ("", "", 1, ())
     assert isnan(info.density)
     with pytest.raises(CoreError, match="has a label yet"):
-        finish(bank.latents.measure())
+        finish(bank.trust.measure())
     with pytest.raises(CoreError, match="no texts to measure trust on"):
-        finish(bank.latents.measure_shipped())
+        finish(bank.trust.measure_shipped())
 
 
 # --- one latent -------------------------------------------------------------------------------------------------------
@@ -221,7 +221,7 @@ def test_order_of_sources(bank: MemoryBank) -> None:
 def test_labels_survive_a_reopening_and_belong_to_one_engine(bank: MemoryBank, engine: Described) -> None:
     bank.latents.rename(LAKE, "ponds")
     assert MemoryBank.open(bank.path, engine).latents.labels([LAKE])[LAKE].text == "ponds"
-    assert MemoryBank.open(bank.path, FakeEncoder(fingerprint="other")).latents._all_labels([LAKE])[LAKE][0].text == ""
+    assert MemoryBank.open(bank.path, FakeEncoder(fingerprint="other")).latents.labels([LAKE])[LAKE].text == ""
 
 
 def test_csv_out_and_in(bank: MemoryBank, tmp_path: Path) -> None:
@@ -267,7 +267,7 @@ def test_trust_among_the_memories(tmp_path: Path, engine: Described) -> None:
     others = [Memory(f"b{i}", f"salt number{i}") for i in range(30)]
     finish(bank.add(Reading([*lakes, *others], [], [])))
     bank.latents.rename(LAKE, "lake")
-    report = finish(bank.latents.measure())
+    report = finish(bank.trust.measure())
     assert report["n_latents"] == 1
     assert report["mean_auroc"] > 0.9
     label = bank.latents.labels([LAKE])[LAKE]
@@ -318,7 +318,7 @@ def test_a_damaged_cache_of_labels_is_made_again(
     (file,) = (cache_folder() / "labels").glob("*.npy")
     whole = file.read_bytes()
     file.write_bytes(whole[:100])
-    finish(bank.latents.refresh_trust(anew=True))
+    finish(bank.trust.refresh(anew=True))
     assert bank.latents.labels([LAKE])[LAKE] == kept
     assert file.read_bytes() == whole
 
@@ -332,7 +332,7 @@ def test_memories_too_unlike_to_measure_trust_are_imported_all_the_same(tmp_path
 
 def test_a_small_bank_says_nothing(bank: MemoryBank) -> None:
     with pytest.raises(CoreError, match="20 texts a side"):
-        finish(bank.latents.measure())
+        finish(bank.trust.measure())
     assert bank.latents.labels([LAKE])[LAKE].n_here == 0
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-import core.bank.bank
+import core.bank.recall
 from core import MemoryBank, Query, Question, open_demo
 from core.encoding import catalogue
 from core.encoding.catalogue import Catalogue
@@ -44,7 +44,7 @@ def bank(make_bank: Callable[..., MemoryBank]) -> MemoryBank:
 
 
 def mrr(bank: MemoryBank, settings: Query = OURS) -> float:
-    found: float = finish(bank.evaluate(settings)).report["modes"]["sparse"]["mrr"]
+    found: float = finish(bank.runs.evaluate(settings)).report["modes"]["sparse"]["mrr"]
     return found
 
 
@@ -181,7 +181,7 @@ def test_the_demo_has_the_weights_that_ship() -> None:
 
 
 def report(bank: MemoryBank, **settings: Any) -> dict[str, Any]:
-    found: dict[str, Any] = finish(bank.evaluate(replace(OURS, **settings))).report
+    found: dict[str, Any] = finish(bank.runs.evaluate(replace(OURS, **settings))).report
     return found
 
 
@@ -208,7 +208,7 @@ def test_memories_that_cannot_be_found_yet(bank: MemoryBank) -> None:
 
 def test_questions_given_by_hand(bank: MemoryBank) -> None:
     marks = [Question("m", "maple orchids", "", ("A2",), source="marks")]
-    found = finish(bank.evaluate(OURS, questions=marks))
+    found = finish(bank.runs.evaluate(OURS, questions=marks))
     assert [case.ranks["sparse"] for case in found.cases] == [(1,)]
     assert found.cases[0].top["sparse"][:2] == ("A2", "A1")  # of no dialogue: asked of the whole bank
     assert len(found.cases[0].top["sparse"]) == 4
@@ -274,7 +274,7 @@ def absent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(core.retrieval.absence, "REFUSED", 0.95)
     file = tmp_path / "never.txt"
     file.write_text("xylophone\nmaple\n")
-    monkeypatch.setattr(core.bank.bank, "NEVER_STORED", file)
+    monkeypatch.setattr(core.bank.recall, "NEVER_STORED", file)
 
 
 FITS = Query("", weighting="cosine", context=0, criterion="fits")
@@ -282,9 +282,9 @@ FITS = Query("", weighting="cosine", context=0, criterion="fits")
 
 @pytest.mark.usefixtures("absent")
 def test_the_floor_of_a_bank(bank: MemoryBank) -> None:
-    assert bank.floor(FITS) == pytest.approx(0.95)
-    assert bank.floor(replace(FITS, conversation="B")) == 0
-    assert bank.floor(replace(FITS, weighting="activation")) is None
+    assert bank.recall.floor(FITS) == pytest.approx(0.95)
+    assert bank.recall.floor(replace(FITS, conversation="B")) == 0
+    assert bank.recall.floor(replace(FITS, weighting="activation")) is None
 
 
 def test_the_speakers_are_asked_about(make_bank: Callable[..., MemoryBank], tmp_path: Path, monkeypatch: Any) -> None:
@@ -292,10 +292,10 @@ def test_the_speakers_are_asked_about(make_bank: Callable[..., MemoryBank], tmp_
     said = [Memory(f"m{i}", f"word{i}", role, "c") for i, role in enumerate(["Ann", "user", "Ben", "Ben", "Cleo"])]
     file = tmp_path / "never.txt"
     file.write_text("did {name} sail?\ndid {name} dive?\ndid {name} fly?\n")
-    monkeypatch.setattr(core.bank.bank, "NEVER_STORED", file)
+    monkeypatch.setattr(core.bank.recall, "NEVER_STORED", file)
     bank = make_bank(*said, Memory("z", "other", "assistant", "d"))
-    assert list(bank._never_stored("c")) == ["did Ben sail?", "did Ann dive?", "did Ben fly?"]
-    assert list(bank._never_stored("d")) == ["did I sail?", "did I dive?", "did I fly?"]
+    assert list(bank.recall.never_stored("c")) == ["did Ben sail?", "did Ann dive?", "did Ben fly?"]
+    assert list(bank.recall.never_stored("d")) == ["did I sail?", "did I dive?", "did I fly?"]
 
 
 @pytest.mark.usefixtures("absent")
@@ -317,12 +317,12 @@ def test_a_query_that_fits_badly_recalls_nothing(bank: MemoryBank, encoder: Fake
 @pytest.mark.usefixtures("absent")
 def test_an_evaluation_refuses_by_the_floor_of_each_dialogue(bank: MemoryBank) -> None:
     """“maple orchids” fits A by 5/√74 or 7/√74, below 0.95; the floor of B is 0."""
-    cases = finish(bank.evaluate(replace(FITS, criterion="top"))).cases
+    cases = finish(bank.runs.evaluate(replace(FITS, criterion="top"))).cases
     assert [case.recalled["sparse"]["fits"] for case in cases] == [(False, 0), (True, 12)]
     assert [case.recalled["sparse"]["top"] for case in cases] == [(True, 12), (True, 12)]
 
 
 def test_the_queries_that_ship_are_questions_and_none_twice() -> None:
-    lines = core.bank.bank.NEVER_STORED.read_text(encoding="utf-8").splitlines()
+    lines = core.bank.recall.NEVER_STORED.read_text(encoding="utf-8").splitlines()
     assert len(lines) == len(set(lines)) >= 50
     assert [line for line in lines if not line.endswith("?") or line.count("{name}") != 1] == []

@@ -271,7 +271,7 @@ def test_the_command(
 ) -> None:
     import core.__main__ as cli
 
-    monkeypatch.setattr("core.bank.bank.Engine.named", lambda _: encoder)
+    monkeypatch.setattr("core.encoding.engines.Engine.named", lambda _: encoder)
     path = str(make_bank(*MEMORIES).path)
     assert cli.main(["overlap", "--bank", path, "--json"]) == 0
     found = json.loads(capsys.readouterr().out)

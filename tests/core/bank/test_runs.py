@@ -49,7 +49,7 @@ def test_a_run_is_kept_as_it_was(bank: MemoryBank) -> None:
     assert bank.runs.get(run.id) == run
     assert (run.name, run.source, run.categories, run.settings) == ("first", "questions", ("1", "2"), settings)
     assert run.engine == bank.engine.fingerprint
-    report = dict(finish(bank.evaluate(settings)).report)
+    report = dict(finish(bank.runs.evaluate(settings)).report)
     for mode, figures in run.report["modes"].items():
         for timed in (figures, report["modes"][mode]):
             del timed["latency_ms"]
@@ -60,7 +60,7 @@ def test_a_run_is_kept_as_it_was(bank: MemoryBank) -> None:
 
 def test_the_cases_of_a_run(bank: MemoryBank) -> None:
     run = finish(bank.runs.run())
-    found = finish(bank.evaluate()).cases
+    found = finish(bank.runs.evaluate()).cases
     kept = bank.runs.cases(run.id)
     assert [case.question.id for case in kept] == ["q1", "q2", "q3"]
     for case, there in zip(found, kept, strict=True):
@@ -87,7 +87,7 @@ def test_newest_first_and_deleted(bank: MemoryBank) -> None:
     bank.runs.delete(first.id)
     assert bank.runs.list() == (second,)
     assert len(bank.runs.cases(second.id)) == 3
-    with bank.work() as cursor:
+    with bank.state.work() as cursor:
         rows = [
             cursor.execute(f"select count(distinct run) from {t}").fetchall() for t in ("run_questions", "run_places")
         ]

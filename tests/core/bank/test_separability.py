@@ -14,6 +14,7 @@ from sklearn.metrics import roc_auc_score
 
 from core import Case, CoreError, MemoryBank
 from core.analysis.separability import auc, combined, differences, rarity, separate, similarities, unit_rows
+from core.bank.state import BankState
 from core.readers.cases import of_questions, read_cases
 from core.retrieval.lexical import content_words, unit_words
 from core.types import Question
@@ -234,7 +235,7 @@ def test_stored_cases_and_their_codes(make_bank: Make, encoder: FakeEncoder, tmp
     assert encoder.encoded == ["Dogs bark at night.", "Who sat?", "Who ran?"]
     assert (steps[-1].done, steps[-1].total) == (3, 3)
     assert bank.separability.missing(cases) == 0
-    again = MemoryBank(bank._database, encoder)
+    again = MemoryBank(BankState.open(bank.path, encoder))
     encoder.encoded.clear()
     again.separability.measure(cases)
     assert encoder.encoded == []
@@ -312,7 +313,7 @@ def test_the_command_on_a_bank_and_a_file(
 ) -> None:  # fmt: skip
     import core.__main__ as cli
 
-    monkeypatch.setattr("core.bank.bank.Engine.named", lambda _: encoder)
+    monkeypatch.setattr("core.encoding.engines.Engine.named", lambda _: encoder)
     bank = make_bank("The cat sat.", "A dog ran.")
     file = lines(tmp_path / "mine.jsonl", GOOD, {**GOOD, "case": "b", "related": "?"}, "nonsense")
     assert cli.main(["separability", str(file), "--bank", str(bank.path), "--json"]) == 0

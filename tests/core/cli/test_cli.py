@@ -72,7 +72,7 @@ INSIDE = {
 def engine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeEncoder:
     """Every engine is the fake one, and the cache is the test's own."""
     fake = FakeEncoder()
-    monkeypatch.setattr("core.bank.bank.Engine.named", lambda _: fake)
+    monkeypatch.setattr("core.encoding.engines.Engine.named", lambda _: fake)
     monkeypatch.setenv("MNEMOSCOPE_CACHE", str(tmp_path / "cache"))
     return fake
 
@@ -232,7 +232,7 @@ def test_memory(call: Callable[..., Any], bank: Path) -> None:
 
 
 def test_memory_without_codes(call: Callable[..., Any], bank: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("core.bank.bank.Engine.named", lambda _: FakeEncoder(fingerprint="another"))
+    monkeypatch.setattr("core.encoding.engines.Engine.named", lambda _: FakeEncoder(fingerprint="another"))
     memory = call("memory", "c1/D1:1", "--bank", bank)
     assert (memory["n_latents"], memory["fvu"], memory["latents"]) == (0, None, [])
 
@@ -417,7 +417,7 @@ def test_evaluating_a_file_without_questions(fail: Callable[..., str], capsys: A
 def test_an_unknown_engine_names_the_known_ones(
     fail: Callable[..., str], monkeypatch: pytest.MonkeyPatch, bank: Path, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("core.bank.bank.Engine.named", NAMED)
+    monkeypatch.setattr("core.encoding.engines.Engine.named", NAMED)
     for arguments in (
         ("info", "--bank", bank, "--engine", "gemma"),
         ("engines", "--prepare", "gemma"),

@@ -34,7 +34,7 @@ DIALOGUE = [
 
 
 def test_the_command(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("core.bank.bank.Engine.named", lambda _: FakeEncoder())
+    monkeypatch.setattr("core.encoding.engines.Engine.named", lambda _: FakeEncoder())
     monkeypatch.setenv("MNEMOSCOPE_CACHE", str(tmp_path / "cache"))
     file = tmp_path / "dialogue.json"
     file.write_text(json.dumps(DIALOGUE))

@@ -33,7 +33,7 @@ KEYS = {
 
 @pytest.fixture(autouse=True)
 def _fake(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("core.bank.bank.Engine.named", lambda _: FakeEncoder())
+    monkeypatch.setattr("core.encoding.engines.Engine.named", lambda _: FakeEncoder())
     monkeypatch.setenv("MNEMOSCOPE_CACHE", str(tmp_path / "cache"))
 
 

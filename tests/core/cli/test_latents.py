@@ -22,7 +22,7 @@ DOCUMENTATION = Path(__file__).resolve().parents[3] / "docs" / "cli.md"
 @pytest.fixture
 def bank(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     fake = FakeEncoder()
-    monkeypatch.setattr("core.bank.bank.Engine.named", lambda _: fake)
+    monkeypatch.setattr("core.encoding.engines.Engine.named", lambda _: fake)
     monkeypatch.setenv("MNEMOSCOPE_CACHE", str(tmp_path / "cache"))
     bank = MemoryBank.open(tmp_path / "b.duckdb", fake)
     texts = ("the lake house", "a cold lake", "bread")

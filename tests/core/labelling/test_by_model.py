@@ -13,7 +13,8 @@ import pyarrow as pa
 import pytest
 
 from core import MemoryBank
-from core.bank.latents import LONGEST_LABEL, Latents
+from core.bank.labels import LONGEST_LABEL
+from core.bank.latents import Latents
 from core.encoding.catalogue import Catalogue
 from core.errors import BankBusy, CoreError
 from core.labelling.by_model import (

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from core import MemoryBank
-from core.bank.latents import LONGEST_LABEL
+from core.bank.labels import LONGEST_LABEL
 from core.encoding.catalogue import Catalogue
 from core.errors import CoreError
 from core.labelling.by_model import LabelReport

@@ -405,7 +405,7 @@ def test_eight_threads_search_and_read_one_bank(make_bank: Callable[..., MemoryB
             elif which == 1:
                 assert bank.memory(f"m{j}").text.startswith(f"word{j} ")
             elif which == 2:
-                assert bank.counts()["memories"] == 50
+                assert bank.memories.counts()["memories"] == 50
             else:
                 assert bank.explain(query, "m7").shares
 
@@ -422,7 +422,7 @@ def test_reading_while_another_thread_imports(make_bank: Callable[..., MemoryBan
                 assert finish(bank.add(Reading([memory], [], []))).added == 1
             else:
                 hits = bank.search(Query("the first text added", k=100))
-                assert set(hits.ids) == set(bank.memories(hits.ids))
+                assert set(hits.ids) == set(bank.memories.of(hits.ids))
 
     assert together(use, 5) == []
-    assert len(bank.index()) == bank.counts()["memories"] == 17
+    assert len(bank.index()) == bank.memories.counts()["memories"] == 17
