@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PORT ?= 8501
 
 .DEFAULT_GOAL := help
-.PHONY: help run install test check format demo pictures bench constraints clean chromium
+.PHONY: help run install test check format demo pictures bench requirements constraints wheel clean chromium
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -37,8 +37,14 @@ pictures: $(VENV)/.dev chromium ## remake the pictures in docs/
 bench: $(VENV)/.ready ## run the benchmarks
 	for f in benchmarks/*.py; do $(BIN)/python $$f; done
 
+requirements: $(VENV)/bin/python ## rewrite requirements.txt from pyproject.toml
+	$(BIN)/python docs/requirements.py
+
+wheel: $(VENV)/.dev ## build what pip installs, into dist/
+	$(BIN)/pip wheel --no-deps --no-build-isolation --disable-pip-version-check -q -w dist .
+
 constraints: $(VENV)/.ready ## rewrite constraints.txt from what is installed
-	(head -1 constraints.txt; $(BIN)/pip freeze | sed 's/+cpu//' | grep ==) > constraints.new && mv constraints.new constraints.txt
+	(head -1 constraints.txt; $(BIN)/pip freeze | sed 's/+cpu//' | grep == | grep -vi '^mnemoscope') > constraints.new && mv constraints.new constraints.txt
 
 clean: ## remove the environment
 	rm -rf $(VENV)

@@ -26,7 +26,7 @@ from core.retrieval.counterfactual import Agreement, Flip
 from core.retrieval.criteria import CRITERIA
 from core.retrieval.fusion import FUSIONS
 from core.retrieval.similarity import WEIGHTINGS
-from core.settings import data_folder
+from core.settings import HOME, data_folder
 from core.types import (
     MODES,
     Case,
@@ -52,6 +52,8 @@ from core.types import (
     TokenTrace,
 )
 
+__version__ = "0.2.0.dev0"
+
 __all__ = [
     "CRITERIA",
     "DEMO_QUERY",
@@ -59,6 +61,7 @@ __all__ = [
     "FORMATS",
     "FUSIONS",
     "GROUPINGS",
+    "HOME",
     "MEASURES",
     "MODES",
     "SIMILARITIES",

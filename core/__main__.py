@@ -1,13 +1,16 @@
-"""The command line: a second skin over ``MemoryBank``. ``python -m core --help``."""
+"""The command line: a second skin over ``MemoryBank``. ``mnemoscope --help``, or ``python -m core --help``."""
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from core.cli import (
+    app,
     comparing,
     composing,
     dictionary,
@@ -21,15 +24,17 @@ from core.cli import (
     repairing,
 )
 from core.cli.shared import Commands
+from core.demo import open_demo
 from core.errors import CoreError
 
 OK, PROBLEM, USAGE = 0, 1, 2
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Exit codes: 0 done, 1 a problem said in a sentence on stderr, 2 wrong usage."""
+    """Exit codes: 0 done, 1 a problem said in a sentence on stderr, 2 wrong usage. No arguments mean ``run``."""
     commands = Commands()
     for room in (
+        app,
         memories,
         engines,
         composing,
@@ -43,8 +48,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         repairing,
     ):
         room.register(commands)
-    arguments = commands.parser.parse_args(argv)
+    arguments = understood(commands.parser, sys.argv[1:] if argv is None else argv)
     try:
+        if getattr(arguments, "bank", None) == "demo" and not Path("demo").exists():
+            arguments.bank = str(open_demo().path)
         result, lines = arguments.run(arguments)
         print(json.dumps(result, ensure_ascii=False, default=str) if arguments.json else "\n".join(lines), flush=True)
     except CoreError as problem:
@@ -56,6 +63,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader, `head` for one, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains while it ends
     return OK
+
+
+def understood(parser: argparse.ArgumentParser, argv: Sequence[str]) -> argparse.Namespace:
+    """The parsed arguments. What the parser does not know is passed on where the command passes on, else refused."""
+    arguments, unknown = parser.parse_known_args(argv or ["run"])
+    if unknown and not hasattr(arguments, "passed_on"):
+        parser.error(f"unrecognized arguments: {' '.join(unknown)}")
+    arguments.passed_on = unknown
+    return arguments
 
 
 if __name__ == "__main__":

@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 import os
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 import platformdirs
 
-ASSETS = Path(__file__).resolve().parent.parent / "assets"
+_BESIDE = Path(__file__).resolve().parent.parent
+HOME = _BESIDE if (_BESIDE / "app.py").is_file() else _BESIDE / "mnemoscope"
+"""The folder of ``app.py``, ``pages/`` and ``assets/``: a checkout's root, or the installed package's own folder."""
+
+ASSETS = HOME / "assets"
 """What ships with the product: presets, dictionaries, the demo."""
+
+
+def command() -> str:
+    """How a shell calls the command line here: by its name where the package is installed, else as a module."""
+    try:
+        distribution("mnemoscope")
+    except PackageNotFoundError:
+        return "python -m core"
+    return "mnemoscope"
 
 
 def cache_folder() -> Path:

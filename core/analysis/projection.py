@@ -12,6 +12,7 @@ from typing import Any, Literal
 import numpy as np
 from scipy.sparse import csr_array, hstack, issparse
 
+from core.errors import CoreError
 from core.retrieval.index import Index
 from core.retrieval.similarity import inverse_document_frequency
 from core.types import Codes, Floats, Ints
@@ -242,7 +243,10 @@ def lay_out(near: Ints, cosines: Floats, start: Floats, min_dist: float, seed: i
     """
     import warnings
 
-    import umap
+    try:
+        import umap
+    except ModuleNotFoundError as absent:
+        raise CoreError("UMAP is not installed. Run: pip install umap-learn. PCA needs nothing more.") from absent
 
     scaled = 10 * (start - start.mean(0)) / max(float(start.std(0).max()), 1e-9)
     jitter = np.random.default_rng(seed).normal(scale=1e-3, size=start.shape)

@@ -11,6 +11,7 @@ from core.cli.shared import Commands, Result, drawn, positive
 from core.errors import CoreError
 from core.llm.endpoint import Endpoint
 from core.llm.narratives import CATEGORIES, estimate_cost, generate, most_requests
+from core.settings import command
 
 AT_ONCE = 4
 
@@ -56,7 +57,7 @@ def _generate(a: argparse.Namespace) -> Result:
     report = drawn(generate(a.out, a.n, a.categories, endpoint, batch=a.batch, at_once=a.at_once))
     if report.missing and not report.kept:
         raise CoreError(str(report))
-    return told | {"report": asdict(report)}, [str(report), f"python -m core import {a.out} --bank … reads them."]
+    return told | {"report": asdict(report)}, [str(report), f"{command()} import {a.out} --bank … reads them."]
 
 
 def _agreed() -> None:

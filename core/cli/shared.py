@@ -9,10 +9,12 @@ from collections.abc import Callable, Generator
 from math import isnan
 from typing import Any, TypeVar
 
+from core import __version__
 from core.bank.bank import MemoryBank
 from core.errors import CoreError
 from core.retrieval.fusion import FUSIONS
 from core.retrieval.similarity import WEIGHTINGS
+from core.settings import command
 from core.types import Label, Progress, Query
 
 T = TypeVar("T")
@@ -24,17 +26,19 @@ class Commands:
     """The parser, to which each room of commands adds its own."""
 
     def __init__(self) -> None:
-        self.parser = argparse.ArgumentParser(prog="python -m core", description="Why did my assistant remember that?")
+        self.parser = argparse.ArgumentParser(prog=command(), description="Why did my assistant remember that?")
+        self.parser.add_argument("--version", action="version", version=f"mnemoscope {__version__}")
         self._commands = self.parser.add_subparsers(required=True, metavar="COMMAND")
 
     def add(
-        self, name: str, run: Callable[[argparse.Namespace], Result], help: str, bank: bool = True
+        self, name: str, run: Callable[[argparse.Namespace], Result], help: str, bank: bool = True, json: bool = True
     ) -> argparse.ArgumentParser:
         sub = self._commands.add_parser(name, help=help, description=help)
-        sub.set_defaults(run=run)
-        sub.add_argument("--json", action="store_true", help="machine-readable output alone on stdout")
+        sub.set_defaults(run=run, json=False)
+        if json:
+            sub.add_argument("--json", action="store_true", help="machine-readable output alone on stdout")
         if bank:
-            sub.add_argument("--bank", required=True, help="the bank's file, for example memories.duckdb")
+            sub.add_argument("--bank", required=True, help="the bank's file; “demo” is the one that ships")
             sub.add_argument("--engine", default="minilm", help="engine whose codes are used (default minilm)")
         return sub
 

@@ -26,7 +26,7 @@ from core.encoding.files.weights import digest, downloadable, identity, locate, 
 from core.encoding.pooling import cut, pool
 from core.encoding.sae import formats
 from core.errors import CoreError, EngineMissing
-from core.settings import ASSETS, data_folder
+from core.settings import ASSETS, command, data_folder
 from core.types import Codes, Floats, Progress, TokenTrace
 
 if TYPE_CHECKING:
@@ -262,7 +262,7 @@ class Engine:
                 for file in files(locate(place)):
                     if downloadable(place) and (wrong := hub.damage(file)):
                         raise EngineMissing(
-                            f"{file} cannot be used: {wrong}. Again: python -m core engines --prepare NAME"
+                            f"{file} cannot be used: {wrong}. Again: {command()} engines --prepare NAME"
                         )
             except EngineMissing as problem:
                 problems.append(self._said(problem))

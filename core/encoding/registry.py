@@ -334,7 +334,7 @@ def _parameters(spec: EngineSpec) -> int:
 def _write(specs: dict[str, EngineSpec]) -> None:
     """TOML, one table an engine, of the fields that are not their defaults."""
     defaults = {f.name: f.default for f in fields(EngineSpec)}
-    lines = ["# Engines added with `python -m core engines add` or on the Library page."]
+    lines = ["# Engines added with `mnemoscope engines add` or on the Library page."]
     for name, spec in specs.items():
         lines += ["", f"[{json.dumps(name)}]"]
         for key, value in asdict(spec).items():

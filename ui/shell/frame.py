@@ -8,19 +8,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
+from core import HOME
 from ui.address import link
 from ui.kit import look, prose, states
 from ui.kit.page import Body
 from ui.session import answers, banks
 from ui.shell import addresses, sidebar
 from ui.shell import page as page_parts
-
-ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +51,7 @@ ENTRIES = (
 
 
 def entries() -> list[Entry]:
-    return [e for e in ENTRIES if (ROOT / "pages" / f"{e.stem}.py").is_file()]
+    return [e for e in ENTRIES if (HOME / "pages" / f"{e.stem}.py").is_file()]
 
 
 def pages() -> list[StreamlitPage]:
@@ -74,13 +72,13 @@ def open_app() -> StreamlitPage:
     """Everything before the page: configuration, style, the address, the sidebar."""
     listed = pages()
     page = st.navigation(listed, position="hidden")
-    icon = str(ROOT / "assets" / "logo-mark.svg")
+    icon = str(HOME / "assets" / "logo-mark.svg")
     st.set_page_config(f"{page.title} · Mnemoscope", icon, layout="wide", initial_sidebar_state="auto")
     stem = page.url_path or entries()[0].stem
     if target := st.session_state.pop("_go", None):
         st.switch_page(next(p for p in listed if p.url_path == target))
     dark = st.context.theme.type == "dark"
-    st.logo(str(ROOT / "assets" / ("logo-dark.svg" if dark else "logo.svg")), size="large", link=None)
+    st.logo(str(HOME / "assets" / ("logo-dark.svg" if dark else "logo.svg")), size="large", link=None)
     look.style()
     with states.problems():
         link.adopt(stem, addresses.of(stem))

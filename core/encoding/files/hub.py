@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import CoreError, EngineMissing
+from core.settings import command
 from core.types import Progress
 
 POLL = 0.3
@@ -53,8 +54,8 @@ def locate(rest: str) -> Path:
     if folder is None or not folder.is_dir():
         what = f"{repo} ({inside})" if inside else repo
         raise EngineMissing(
-            f"{what} is not in the hub's cache, {cache()}. Download it: python -m core engines --prepare NAME (or copy "
-            "the cache of a machine that has it)."
+            f"{what} is not in the hub's cache, {cache()}. Download it: {command()} engines --prepare NAME (or "
+            "copy the cache of a machine that has it)."
         )
     return folder
 

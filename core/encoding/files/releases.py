@@ -13,7 +13,7 @@ from typing import Any
 
 from core.encoding.files.weights import write_atomically
 from core.errors import EngineMissing
-from core.settings import cache_folder
+from core.settings import cache_folder, command
 
 FORMAT = 2
 """Raised when rows of the cached directory change."""
@@ -117,7 +117,7 @@ def find(rest: str) -> Release:
     ids = _by_release().get(release)
     if ids is None:
         near = [name for name in _by_release() if release and (release in name or name in release)][:5]
-        known = f"Near: {', '.join(near)}." if near else "Search in it: python -m core engines --search WORDS."
+        known = f"Near: {', '.join(near)}." if near else f"Search in it: {command()} engines --search WORDS."
         raise EngineMissing(f"sae-lens' directory has no release “{release}”. {known}")
     if sae not in ids:
         some = ", ".join(list(ids)[:5]) + (" …" if len(ids) > 5 else "")
@@ -148,7 +148,7 @@ def _rows() -> list[Release]:
     """The whole directory, read once from YAML and kept as JSON, which takes a tenth of the time."""
     spec = importlib.util.find_spec("sae_lens")
     if spec is None or spec.origin is None:
-        raise EngineMissing("The package “sae-lens” is not installed. Run: pip install -r requirements.txt")
+        raise EngineMissing("The package “sae-lens” is not installed. Run: pip install sae-lens")
     source = Path(spec.origin).parent / "pretrained_saes.yaml"
     stat = source.stat()
     kept = cache_folder() / f"sae-releases-{FORMAT}-{stat.st_size}-{stat.st_mtime_ns}.json"

@@ -32,7 +32,7 @@ def locate(place: str) -> Path:
         found = importlib.util.find_spec(name)
         if found is None or not found.submodule_search_locations:
             distribution = name.replace("_", "-")
-            raise EngineMissing(f"The package “{distribution}” is not installed. Run: pip install -r requirements.txt")
+            raise EngineMissing(f"The package “{distribution}” is not installed. Run: pip install {distribution}")
         folder = Path(found.submodule_search_locations[0]) / inside
     elif kind == "assets":
         folder = ASSETS / rest

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
 from scipy.sparse import csr_array
 from sklearn.decomposition import PCA
 
 from core.analysis import projection
+from core.errors import CoreError
 from core.retrieval.similarity import inverse_document_frequency
 from tests.handmade import codes, index_of, random_codes
 
@@ -135,3 +138,9 @@ def test_inside_a_polygon_that_bends_in() -> None:
     polygon = np.array([[0, 0], [4, 0], [4, 4], [2, 1], [0, 4]], np.float32)
     places = np.array([[1, 1], [2, 2], [3.5, 2], [5, 1], [2, 0.5], [-1, 0]], np.float32)
     assert projection.inside(places, polygon).tolist() == [True, False, True, False, True, False]
+
+
+def test_a_map_without_umap_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "umap", None)
+    with pytest.raises(CoreError, match=r"UMAP is not installed\. Run: pip install umap-learn"):
+        projection.lay_out(np.zeros((2, 1), int), np.ones((2, 1)), np.zeros((2, 2)), 0.1, 0)

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 import core.__main__ as cli
-from core import MemoryBank
+from core import MemoryBank, settings
 from core.cli import engines
 from core.encoding.catalogue import Catalogue
 from core.encoding.engines import Engine, EngineSpec
@@ -445,7 +445,6 @@ def test_our_own_mistakes_stay_loud(monkeypatch: pytest.MonkeyPatch, bank: Path)
 @pytest.mark.parametrize(
     "arguments",
     [
-        [],
         ["forget"],
         ["search", "lake"],
         ["search", "lake", "--bank", "b", "--mode", "telepathy"],
@@ -472,7 +471,7 @@ def test_wrong_usage_is_exit_code_2(capsys: pytest.CaptureFixture[str], argument
     assert end.value.code == 2
     told = capsys.readouterr()
     assert told.out == ""
-    assert "usage: python -m core" in told.err
+    assert f"usage: {settings.command()}" in told.err
 
 
 @pytest.mark.parametrize("command", ["", *SCHEMA, "train-sae"])
@@ -481,7 +480,7 @@ def test_help(capsys: pytest.CaptureFixture[str], command: str) -> None:
         cli.main([*command.split(), "--help"])
     assert end.value.code == 0
     text = capsys.readouterr().out
-    assert text.startswith("usage: python -m core")
+    assert text.startswith(f"usage: {settings.command()}")
     if command:
         assert "--json" in text
 

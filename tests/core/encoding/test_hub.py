@@ -20,6 +20,7 @@ from core.encoding.files import hub
 from core.encoding.files.weights import locate, prepare
 from core.errors import CoreError, EngineMissing
 from core.progress import finish
+from core.settings import command
 from tests.tiny import Weights, publish, res_jb
 
 
@@ -80,7 +81,7 @@ def test_a_missing_engine_names_itself_in_the_next_step() -> None:
     )
     first, second = Engine(spec).missing()
     assert first.startswith("google/tiny is not in the hub's cache")
-    assert "python -m core engines --prepare mine" in first
+    assert f"{command()} engines --prepare mine" in first
     assert second.startswith("a/b is not")
 
 
@@ -119,7 +120,7 @@ def test_a_cut_download_is_said_before_anything_is_loaded(cache: Path) -> None:
     cut(locate("hub:a/b") / "sae_weights.safetensors", 100)
     (sentence,) = Engine(spec).missing()
     assert "sae_weights.safetensors cannot be used: it has " in sentence
-    assert "python -m core engines --prepare mine" in sentence
+    assert f"{command()} engines --prepare mine" in sentence
 
 
 # --- downloads --------------------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from core import EngineSpec, registry
 from core.encoding.engines import Engine, named, own_file, presets
 from core.encoding.files import releases
 from core.errors import CoreError, EngineMissing
+from core.settings import command
 from tests.tiny import Weights, gemma_scope, publish, res_jb
 
 
@@ -75,7 +76,7 @@ def test_what_the_directory_says_of_an_sae() -> None:
     ("place", "sentence"),
     [
         ("gemma-2b-res/x", "no release “gemma-2b-res”. Near: gemma-2b-res-jb."),
-        ("nothing/x", "Search in it: python -m core engines --search WORDS."),
+        ("nothing/x", f"Search in it: {command()} engines --search WORDS."),
         ("gemma-2b-res-jb/blocks.7.hook_resid_post", "has no SAE “blocks.7.hook_resid_post”. It has 5: blocks.0"),
     ],
 )
