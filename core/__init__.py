@@ -18,9 +18,11 @@ from core.demo import DEMO_QUERY, open_demo
 from core.encoding import registry
 from core.encoding.engines import Engine, EngineSpec, presets
 from core.errors import CoreError
+from core.formulas import defused
 from core.lab.api import NarrativeMemoryAPI
 from core.lab.plan import LabPlan
 from core.lab.runs import Lab, LabRun
+from core.paths import given_path
 from core.readers import FORMATS
 from core.retrieval.counterfactual import Agreement, Flip
 from core.retrieval.criteria import CRITERIA
@@ -107,6 +109,8 @@ __all__ = [
     "Timeline",
     "TokenTrace",
     "data_folder",
+    "defused",
+    "given_path",
     "open_demo",
     "presets",
     "registry",

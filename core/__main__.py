@@ -48,6 +48,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         repairing,
     ):
         room.register(commands)
+    if unread := _not_utf8(sys.argv[1:] if argv is None else argv):
+        print(f"error: {unread} is not UTF-8: type it, or rename the file, in UTF-8.", file=sys.stderr)
+        return USAGE
     arguments = understood(commands.parser, sys.argv[1:] if argv is None else argv)
     try:
         if getattr(arguments, "bank", None) == "demo" and not Path("demo").exists():
@@ -62,6 +65,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return PROBLEM
     except BrokenPipeError:  # the reader, `head` for one, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains while it ends
+    except OSError as problem:  # a folder that is not there, a name too long, a disk that is full
+        print(f"error: {_in_words(problem)}", file=sys.stderr)
+        return PROBLEM
     return OK
 
 
@@ -72,6 +78,18 @@ def understood(parser: argparse.ArgumentParser, argv: Sequence[str]) -> argparse
         parser.error(f"unrecognized arguments: {' '.join(unknown)}")
     arguments.passed_on = unknown
     return arguments
+
+
+def _not_utf8(argv: Sequence[str]) -> str:
+    """The first argument that is not UTF-8, as it can be shown; empty where all are."""
+    return next((repr(text) for text in argv if text != text.encode(errors="ignore").decode()), "")
+
+
+def _in_words(problem: OSError) -> str:
+    """Which file, and what is wrong with it."""
+    if problem.filename and problem.strerror:
+        return f"{str(problem.filename)[:200]}: {problem.strerror}. Choose another file or folder."
+    return f"{problem}. Choose another file or folder."
 
 
 if __name__ == "__main__":

@@ -3,9 +3,30 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 
+from core.errors import CoreError
+
 WORD = re.compile(r"\w+(?:['’-]\w+)*")
+
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+
+
+def visible(text: str) -> str:
+    """A name as one line: runs of blanks as one, nothing that cannot be seen or stored (NUL, half characters)."""
+    return " ".join(CONTROL.sub(" ", text).split())
+
+
+def whole(texts: Iterable[str]) -> None:
+    """Raises CoreError for a text with half of a character in it, which no model reads and no file holds."""
+    try:
+        for text in texts:
+            text.encode()
+    except UnicodeEncodeError as problem:
+        raise CoreError(
+            f"Character {problem.start + 1} of the text is half of a character (a lone surrogate): type it anew."
+        ) from problem
 
 
 def word_at(text: str, place: int) -> str:

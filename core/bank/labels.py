@@ -12,8 +12,10 @@ import numpy as np
 
 from core.bank.state import BankState
 from core.errors import CoreError
+from core.formulas import restored
 from core.store import names
 from core.types import LABEL_SOURCES, Label
+from core.words import visible
 
 LONGEST_LABEL = 200
 Row = tuple[int, str, str, float | None]
@@ -98,14 +100,14 @@ class Labels:
 
 def one_line(text: str) -> str:
     """A label as it is stored. Raises CoreError where it is too long."""
-    text = " ".join(text.split())
+    text = visible(text)
     if len(text) > LONGEST_LABEL:
         raise CoreError(f"A label has at most {LONGEST_LABEL} characters; this one has {len(text)}.")
     return text
 
 
 def _label_row(row: dict[str, Any], file: str, line: int, n: int) -> tuple[int, str, str]:
-    text = " ".join((row.get("label") or "").split())
+    text = visible(restored(row.get("label") or ""))
     try:
         latent = int((row.get("latent") or "").strip())
     except ValueError:

@@ -19,6 +19,7 @@ from core.bank.trust import Trust
 from core.errors import CoreError
 from core.store import names
 from core.types import SHOWN_TRUST, Context, Floats, Label, LatentInfo, Pair
+from core.words import whole
 
 TOP_MEMORIES = 20
 SORTS = ("density", "memories", "max", "trust", "trust_here", "latent", "fires")
@@ -263,6 +264,7 @@ class Latents:
 
 def _each(texts: pa.Array, wanted: list[str], more: pa.Array | None = None) -> np.ndarray:
     """bool [m]: every wanted word begins a word of the text, or of the other text of the same row."""
+    whole(wanted)
     out = np.ones(len(texts), bool)
     for word in wanted:
         pattern = rf"(^|\W){re.escape(word)}" if re.match(r"\w", word) else re.escape(word)

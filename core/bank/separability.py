@@ -20,6 +20,7 @@ from core.analysis.separability import (
 from core.bank.memories import Memories
 from core.bank.state import BankState
 from core.errors import CoreError
+from core.paths import given_path
 from core.readers import cases as reading
 from core.retrieval.explain import span
 from core.retrieval.lexical import unit_words
@@ -87,7 +88,7 @@ class Separability:
 
     def add(self, file: str | Path) -> tuple[int, list[Refusal]]:
         """Store the cases of a JSON Lines file under its name, instead of those it had: (cases, lines refused)."""
-        file = Path(file).expanduser()
+        file = given_path(file)
         if file.name in (QUESTIONS, DEMO):
             raise CoreError(
                 f"A file of cases cannot be called “{file.name}”: rename it, for example {file.name}.jsonl."

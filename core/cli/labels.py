@@ -12,6 +12,7 @@ import pyarrow.csv as pa_csv
 from core.bank.bank import MemoryBank
 from core.cli.shared import Commands, Result, drawn, positive
 from core.errors import CoreError
+from core.formulas import defused
 
 LIMIT = 200
 
@@ -60,7 +61,7 @@ def _labels(a: argparse.Namespace) -> Result:
         drawn(bank.trust.refresh(anew=True))
     if a.export:
         table = bank.latents.export_labels()
-        pa_csv.write_csv(table, a.export)
+        pa_csv.write_csv(defused(table), a.export)
         result["exported"] = len(table)
         lines.append(f"{len(table):,} latents written to {a.export}")
     return result, lines

@@ -28,6 +28,7 @@ from core.encoding.sae import formats
 from core.errors import CoreError, EngineMissing
 from core.settings import ASSETS, command, data_folder
 from core.types import Codes, Floats, Progress, TokenTrace
+from core.words import whole
 
 if TYPE_CHECKING:
     from core.encoding.dense import DenseEmbedder, EmbeddingModel
@@ -306,18 +307,21 @@ class Engine:
         """One row per text. query: texts are queries, which some dense embedders prefix differently."""
         if not texts:
             raise CoreError("There is no text to encode.")
+        whole(texts)
         with self._lock, self._named():
             model, dictionary, dense = self._parts()
             return encode_with(model, dictionary, texts, None if dense is None else dense.encode(texts, query))
 
     def embed(self, texts: list[str]) -> Floats:
         """float32 [n, d], the dense vectors of ``encode`` alone: no dictionary is asked."""
+        whole(texts)
         with self._lock, self._named():
             model, _, dense = self._parts()
             return embed_with(model, dense, texts)
 
     def trace(self, text: str) -> TokenTrace:
         """Every latent at every token of one text."""
+        whole([text])
         with self._lock, self._named():
             model, dictionary, _ = self._parts()
             tokens = model.tokenize([text])

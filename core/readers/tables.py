@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from core.errors import CoreError
+from core.formulas import restored
 from core.readers import files, rows
 from core.readers.rows import Fault, Record
 from core.types import Reading
@@ -77,7 +78,7 @@ def _csv_row(header: list[str], cells: list[str], delimiter: str) -> object:
         mark = {",": "a comma", ";": "a semicolon"}.get(delimiter, "a tab")
         found = f"has {len(cells)} cells where the header has {len(header)}"
         return Fault("", f"{found}; put cells that hold {mark} in quotation marks")
-    return {name: cell or None for name, cell in zip(header, cells, strict=False) if name}
+    return {name: restored(cell) or None for name, cell in zip(header, cells, strict=False) if name}
 
 
 def _csv_complaint(error: csv.Error) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 import duckdb
 
 from core.errors import CoreError
+from core.paths import given_path
 from core.store import faults, journal, opening, schema
 
 log = logging.getLogger("mnemoscope")
@@ -40,7 +41,7 @@ class Database:
     """A DuckDB file that is open only while it is worked with, so that another program may have it in between."""
 
     def __init__(self, path: str | Path, create: bool = True) -> None:
-        self.path = opening.given(path)
+        self.path = given_path(path)
         if not self.path.exists() and not create:
             raise CoreError(f"There is no bank at {path}. Import a file to make one.")
         if self.path.is_dir():

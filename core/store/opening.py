@@ -24,23 +24,6 @@ UNFINISHED = ".mnemoscope-*.new*"
 SECONDS_UNTIL_LEFT_BEHIND = 600
 
 
-def given(path: str | Path) -> Path:
-    """A path as somebody typed it, whole. Raises CoreError where no file can be called so."""
-    try:
-        whole = Path(path).expanduser().resolve()
-        os.fsencode(whole)
-        whole.exists()
-    except (RuntimeError, ValueError) as problem:  # nobody is called so, a circle of links, half a character, NUL
-        raise CoreError(f"{str(path)!r} is no path that a file could have: {problem}.") from problem
-    except OSError as problem:
-        raise CoreError(f"{_shown(path)} cannot be opened: {problem.strerror}.") from problem
-    return whole
-
-
-def _shown(path: str | Path) -> str:
-    return str(path) if len(str(path)) < 200 else str(path)[:200] + "…"
-
-
 def writable(path: Path) -> bool:
     """Whether a bank can be changed: its file, the folder its journal needs, and this process allow it."""
     return not read_only() and os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)

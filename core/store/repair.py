@@ -21,6 +21,7 @@ import duckdb
 import pyarrow as pa
 
 from core.errors import BankBusy, CoreError
+from core.paths import given_path
 from core.store import opening, schema
 from core.types import Progress
 
@@ -68,8 +69,8 @@ def repair(path: str | Path, into: str | Path | None = None) -> Generator[Progre
     into: the new file, ``NAME-repaired.duckdb`` beside the old one unless given. Raises CoreError where it exists, or
     where nothing can be read.
     """
-    source = opening.given(path)
-    target = opening.given(into or source.with_name(f"{source.stem}-repaired.duckdb"))
+    source = given_path(path)
+    target = given_path(into or source.with_name(f"{source.stem}-repaired.duckdb"))
     if not source.is_file():
         raise CoreError(f"There is no file at {path} that could be repaired.")
     if target.exists():

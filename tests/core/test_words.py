@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from core.words import stems, word_at
+from core.errors import CoreError
+from core.words import stems, visible, whole, word_at
 
 
 @pytest.mark.parametrize(
@@ -17,3 +18,13 @@ def test_the_word_around_a_place(place: int, word: str) -> None:
 def test_inflections_are_one() -> None:
     assert stems("Dogs barked; a DOG barks!") == ["dog", "bark", "a", "dog", "bark"]
     assert stems("… 👩‍👩‍👧 ,") == []
+
+
+def test_a_name_is_visible_of_what_can_be_stored() -> None:
+    assert visible(" phone\x00 \n\tbat\x7ftery \ud800 👩‍👩‍👧 ") == "phone bat tery 👩‍👩‍👧"
+
+
+def test_half_a_character_is_named() -> None:
+    whole(["café", "👩‍👩‍👧"])
+    with pytest.raises(CoreError, match="Character 4 of the text is half of a character"):
+        whole(["fine", "caf\ud800"])

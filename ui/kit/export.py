@@ -9,6 +9,8 @@ from typing import Any
 
 import pyarrow as pa
 
+from core import defused
+
 KINDS = {"csv": "CSV", "parquet": "Parquet", "json": "JSON"}
 """What a page offers: ending -> name."""
 WHOLE = {"csv": "CSV", "parquet": "Parquet", "jsonl": "JSON Lines"}
@@ -26,7 +28,7 @@ def file_of(rows: Rows, provenance: dict[str, Any], kind: str) -> bytes:
 
 
 def table_file(table: pa.Table, kind: str) -> bytes:
-    """An Arrow table as CSV, Parquet or JSONL."""
+    """An Arrow table as CSV, with formulas defused, Parquet or JSONL."""
     import pyarrow.csv
     import pyarrow.parquet
 
@@ -34,7 +36,7 @@ def table_file(table: pa.Table, kind: str) -> bytes:
     if kind == "parquet":
         pyarrow.parquet.write_table(table, out, compression="zstd")
     elif kind == "csv":
-        pyarrow.csv.write_csv(table, out)
+        pyarrow.csv.write_csv(defused(table), out)
     elif kind == "jsonl":
         for row in table.to_pylist():
             out.write(json.dumps(row, ensure_ascii=False, default=_written).encode() + b"\n")

@@ -9,7 +9,7 @@ import streamlit as st
 from core import Engine, EngineSpec, Progress, registry
 from core.encoding.registry import Trial
 from ui.kit import prose, states, task
-from ui.session import banks, jobs
+from ui.session import access, banks, jobs
 
 TRIAL = "engine trial"
 GB = 1e9
@@ -69,6 +69,7 @@ def search() -> None:
 def made() -> EngineSpec:
     """What the form says."""
     sae, model, dense, hook, name = (st.session_state[field].strip() for field in FIELDS)
+    access.no_folders(sae, model, dense)
     return registry.make(name, model, sae, dense or "pooled", hook)
 
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import streamlit as st
 
 from core import FORMATS, CoreError, MemoryBank
 from ui.kit import states
 from ui.kit.uploads import reading, uploaded
-from ui.session import jobs
+from ui.session import access, jobs
 
 FORMAT_WORDS = {
     "auto": "recognise it",
@@ -29,7 +27,7 @@ def start(bank: MemoryBank) -> None:
         if not uploads and not path:
             raise CoreError("Choose a file, or type the path of one.")
         scratch = uploaded(uploads) if uploads else None
-        files = sorted(scratch.glob("*/*"), key=lambda f: int(f.parent.name)) if scratch else [Path(path).expanduser()]
+        files = sorted(scratch.glob("*/*"), key=lambda f: int(f.parent.name)) if scratch else [access.server_path(path)]
         jobs.start(str(bank.path), f"Importing into {bank.name}", reading(bank, files, format, scratch), "intake")
         state["library_uploads"] = state.get("library_uploads", 0) + 1
 

@@ -14,7 +14,7 @@ from core import CoreError, MemoryBank, data_folder, open_demo
 from core.encoding.engines import Encoder
 from core.encoding.stored import StoredEngine
 from core.errors import EngineMissing
-from ui.session import jobs, models
+from ui.session import access, jobs, models
 from ui.session.models import Warmer
 
 DEFAULT_ENGINE = os.environ.get("MNEMOSCOPE_ENGINE", "minilm")
@@ -151,7 +151,7 @@ def create(name: str) -> str:
 
 def add_path(text: str, make: bool = False) -> str:
     """Let this session open a bank at any path; returns the name it goes by."""
-    path = Path(text.strip()).expanduser()
+    path = access.server_path(text.strip())
     if not text.strip():
         raise CoreError("Type the path of a bank, for example ~/memories.duckdb.")
     path = MemoryBank.open(path.absolute(), models.pool().engine(DEFAULT_ENGINE), create=make).path

@@ -16,7 +16,7 @@ from core import HOME
 from ui.address import link
 from ui.kit import look, prose, states
 from ui.kit.page import Body
-from ui.session import answers, banks
+from ui.session import access, answers, banks
 from ui.shell import addresses, sidebar
 from ui.shell import page as page_parts
 
@@ -77,6 +77,7 @@ def open_app() -> StreamlitPage:
     stem = page.url_path or entries()[0].stem
     if target := st.session_state.pop("_go", None):
         st.switch_page(next(p for p in listed if p.url_path == target))
+    access.gate()
     dark = st.context.theme.type == "dark"
     st.logo(str(HOME / "assets" / ("logo-dark.svg" if dark else "logo.svg")), size="large", link=None)
     look.style()

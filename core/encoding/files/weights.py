@@ -13,6 +13,7 @@ from pathlib import Path
 from core.encoding.files import hub
 from core.encoding.files.wheels import Wheel
 from core.errors import EngineMissing
+from core.paths import given_path
 from core.settings import ASSETS, cache_folder
 from core.types import Progress
 
@@ -37,7 +38,7 @@ def locate(place: str) -> Path:
     elif kind == "assets":
         folder = ASSETS / rest
     elif kind == "folder":
-        folder = Path(rest).expanduser()
+        folder = given_path(rest)
     elif kind in ("hub", "sae-lens"):
         return hub.locate(_in_hub(kind, rest))
     else:

@@ -206,3 +206,9 @@ def test_parquet_that_is_none_or_cut(tmp_path: Path) -> None:
     for content in (b"text\none\n", whole[:-20], b"PAR1"):
         with pytest.raises(CoreError, match=r"^b\.parquet is not a Parquet file or is damaged"):
             read(write(tmp_path / "b.parquet", content))
+
+
+def test_a_defused_formula_is_read_as_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "out.csv"
+    path.write_text("id,text\nm1,'=1+1\nm2,''=x\nm3,'tis\n", encoding="utf-8")
+    assert [m.text for m in read(path).memories] == ["=1+1", "'=x", "'tis"]
