@@ -28,30 +28,37 @@ from core.demo import open_demo
 from core.errors import CoreError
 
 OK, PROBLEM, USAGE = 0, 1, 2
+ROOMS = (
+    app,
+    memories,
+    engines,
+    composing,
+    dictionary,
+    labels,
+    groups,
+    comparing,
+    measuring,
+    lab,
+    generating,
+    repairing,
+)
+
+
+def commands() -> Commands:
+    """The parser of the whole command line, each room's commands in it."""
+    found = Commands()
+    for room in ROOMS:
+        room.register(found)
+    return found
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Exit codes: 0 done, 1 a problem said in a sentence on stderr, 2 wrong usage. No arguments mean ``run``."""
-    commands = Commands()
-    for room in (
-        app,
-        memories,
-        engines,
-        composing,
-        dictionary,
-        labels,
-        groups,
-        comparing,
-        measuring,
-        lab,
-        generating,
-        repairing,
-    ):
-        room.register(commands)
-    if unread := _not_utf8(sys.argv[1:] if argv is None else argv):
+    given = sys.argv[1:] if argv is None else argv
+    if unread := _not_utf8(given):
         print(f"error: {unread} is not UTF-8: type it, or rename the file, in UTF-8.", file=sys.stderr)
         return USAGE
-    arguments = understood(commands.parser, sys.argv[1:] if argv is None else argv)
+    arguments = understood(commands().parser, given)
     try:
         if getattr(arguments, "bank", None) == "demo" and not Path("demo").exists():
             arguments.bank = str(open_demo().path)

@@ -30,6 +30,10 @@ class Commands:
         self.parser.add_argument("--version", action="version", version=f"mnemoscope {__version__}")
         self._commands = self.parser.add_subparsers(required=True, metavar="COMMAND")
 
+    def all(self) -> dict[str, argparse.ArgumentParser]:
+        """The parser of each command, in the order of the help."""
+        return dict(self._commands.choices)
+
     def add(
         self, name: str, run: Callable[[argparse.Namespace], Result], help: str, bank: bool = True, json: bool = True
     ) -> argparse.ArgumentParser:
