@@ -140,11 +140,21 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a reader found in one file."""
+    """What a reader found in one file, or in a part of it."""
 
     memories: list[Memory]
     questions: list[Question]
     refused: list[Refusal]
+    left_out: Mapping[str, int] = field(default_factory=dict)
+    """What was passed over on purpose (tool calls, images, system notes) and how often."""
+    emptied: Mapping[str, int] = field(default_factory=dict)
+    """Fields, as the file calls them, whose value could not be understood and was left empty, and how often."""
+    said: tuple[str, ...] = ()
+    """What had to be found out or assumed, in sentences: encoding, doubtful dates, mended texts."""
+    refused_more: int = 0
+    """Rows refused beyond those in ``refused``."""
+    generated: Mapping[str, int] = field(default_factory=dict, compare=False)
+    """Ids that the reader gave because the file gave none -> 1, or 2 for the second of equal words in a dialogue."""
 
 
 @dataclass(frozen=True, slots=True)

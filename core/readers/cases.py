@@ -9,7 +9,8 @@ from pathlib import Path
 
 from core.errors import CoreError
 from core.readers import files, jsonl
-from core.readers.rows import MAX_TEXT, Fault
+from core.readers.ledger import Fault
+from core.readers.limits import MAX_TEXT
 from core.types import Case, Question, Refusal
 
 NEEDED = {"context": "context", "related": "related", "unrelated": "unrelated"}
@@ -30,8 +31,7 @@ def read_cases(file: Path) -> tuple[list[Case], list[Refusal]]:
     cases: dict[str, Case] = {}
     refused: list[Refusal] = []
     with files.troubles_told(file, source):
-        files.check_text(file, source)
-        for line, value in jsonl.lines(file):
+        for line, value in jsonl.lines(file, files.codec_of(file, source)):
             try:
                 case = _case(line, value)
                 if case.id in cases:

@@ -6,38 +6,33 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 
-from core.errors import CoreError
-from core.readers import files
-from core.readers.rows import Fault, Record, gathered, kind_of, label, words
-from core.types import Memory, Question, Reading, Refusal
+from core.readers import dates
+from core.readers.formats.base import Format, Place
+from core.readers.ledger import Fault
+from core.readers.rows import Record
+from core.readers.values import kind_of, label, words
+from core.types import Memory, Question, Refusal
 
 _SESSION = re.compile(r"session_(\d+)")
 _PHOTO_OF = re.compile(r"^(an? )?(photo|photography|photograph|picture|image) of ", re.IGNORECASE)
 """What nearly every caption begins with; it says nothing of the picture and would make turns with pictures alike."""
-_DATE = re.compile(r"(\d{1,2}):(\d{2})\s*([ap])m on (\d{1,2}) ([a-z]{3})[a-z]*,? (\d{4})", re.IGNORECASE)
-_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 # Also "D:11:26" and "D30:05", which the published file has where it means D11:26 and D30:5.
 _TURN = re.compile(r"D:?0*(\d+):0*(\d+)")
 
 
 def is_sample(value: Mapping[str, object]) -> bool:
-    """Whether an object is one LoCoMo dialogue."""
-    return "conversation" in value and "qa" in value
+    """Whether an object is one LoCoMo dialogue, with questions or without."""
+    turns = value.get("conversation")
+    return isinstance(turns, Mapping) and ("qa" in value or any(_SESSION.fullmatch(str(name)) for name in turns))
 
 
-def read_locomo(records: Iterable[Record], source: str, first: Mapping[str, object]) -> Reading:
+def _read(records: Iterable[Record], place: Place) -> Iterator[Memory | Question | Refusal]:
     """The turns and questions of every dialogue; a refusal stands on the line its dialogue begins on."""
-    if not is_sample(first):
-        found = ", ".join(list(first)[:8]) or "none"
-        raise CoreError(f"{source} is not LoCoMo: fields “conversation” and “qa” are expected, it has {found}.")
-    return gathered(_items(records, source))
-
-
-def _items(records: Iterable[Record], source: str) -> Iterator[Memory | Question | Refusal]:
     taken: set[str] = set()
+    source = place.source
     for number, (line, sample) in enumerate(records, start=1):
         try:
-            conversation, turns, questions = _parts(sample, f"{files.stem(source)}-{number}")
+            conversation, turns, questions = _parts(sample, f"{place.stem}-{number}")
             if conversation in taken:
                 raise Fault("sample_id", f"“{conversation}” stands in the file twice; ids must be unique")
         except Fault as fault:
@@ -46,7 +41,10 @@ def _items(records: Iterable[Record], source: str) -> Iterator[Memory | Question
         taken.add(conversation)
         known: set[str] = set()
         yield from _memories(turns, conversation, source, line, known)
-        yield from _questions(questions, conversation, source, line, known)
+        for item in _questions(questions, conversation, source, line, known):
+            if isinstance(item, Question) and not item.evidence:
+                place.leave_out("questions without evidence, which are stored and not measured")
+            yield item
 
 
 def _parts(sample: object, fallback: str) -> tuple[str, Mapping[str, object], list[object]]:
@@ -56,6 +54,7 @@ def _parts(sample: object, fallback: str) -> tuple[str, Mapping[str, object], li
     if not isinstance(sample, Mapping):
         raise Fault("", f"is {kind_of(sample)}; an object with “conversation” and “qa” is expected")
     turns, questions = sample.get("conversation"), sample.get("qa")
+    questions = [] if questions is None else questions
     if not isinstance(turns, Mapping):
         raise Fault("conversation", f"is {kind_of(turns)}; an object with “session_1” and so on is expected")
     if not isinstance(questions, list):
@@ -114,15 +113,9 @@ def _spoken(turn: Mapping[str, object]) -> tuple[str, str, str]:
 
 
 def spoken_on(written: object) -> datetime | None:
-    """The date of a session, such as “4:04 pm on 20 January, 2023”; None when it is written in another way."""
-    # strptime would look for the names of months and am/pm in the language of the machine.
-    found = _DATE.search(written) if isinstance(written, str) else None
-    if not found or found[5].lower() not in _MONTHS:
-        return None
-    hour, minute, half, day, month, year = found.groups()
+    """The date of a session, such as “4:04 pm on 20 January, 2023”; None when nobody can read it."""
     try:
-        hour_of_day = int(hour) % 12 + (12 if half.lower() == "p" else 0)
-        return datetime(int(year), _MONTHS.index(month.lower()) + 1, int(day), hour_of_day, int(minute))
+        return dates.read(written).moment if isinstance(written, str) else None
     except ValueError:
         return None
 
@@ -140,12 +133,17 @@ def _questions(
                 text=words(asked.get("question"), "question"),
                 conversation=conversation,
                 evidence=tuple(f"{conversation}/{turn}" for turn in evidence(asked.get("evidence"), known)),
-                answer=label(answer, "answer"),
+                answer=answer_of(answer),
                 category=label(asked.get("category"), "category"),
                 source=source,
             )
         except Fault as fault:
             yield Refusal(source, line, fault.field, f"{fault.reason} (question {key})")
+
+
+def answer_of(value: object) -> str:
+    """An answer as text: a number written out, the parts of a list after one another."""
+    return ", ".join(answer_of(part) for part in value) if isinstance(value, list) else label(value, "answer")
 
 
 def evidence(written: object, known: Collection[str]) -> list[str]:
@@ -155,3 +153,14 @@ def evidence(written: object, known: Collection[str]) -> list[str]:
         if isinstance(entry, str):
             found += [entry] if entry in known else [f"D{session}:{turn}" for session, turn in _TURN.findall(entry)]
     return list(dict.fromkeys(turn for turn in found if turn in known))
+
+
+FORMAT = Format(
+    "locomo",
+    "LoCoMo",
+    "locomo10.json; one dialogue or many, with questions or without",
+    "speaker, time, session, captions; questions with their evidence",
+    "questions without evidence are stored and not measured",
+    is_sample,
+    _read,
+)

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from core.errors import CoreError
-from core.readers import files
-from core.readers.rows import Fault, Record, gathered, kind_of, label, words
-from core.types import Memory, Question, Reading, Refusal
+from core.readers import dates
+from core.readers.formats.base import Format, Place
+from core.readers.ledger import Fault
+from core.readers.locomo import answer_of
+from core.readers.rows import Record
+from core.readers.values import kind_of, label, words
+from core.types import Memory, Question, Refusal
 
-_DATE = re.compile(r"(\d{4})/(\d{1,2})/(\d{1,2})\b(?:\s*\([^)]*\))?(?:\s*(\d{1,2}):(\d{2}))?")
 _ABSTENTION = "_abs"
 """Ending of the ids of questions that the haystack does not answer."""
 
@@ -27,23 +28,17 @@ class _Turn:
 
 
 def is_case(value: Mapping[str, object]) -> bool:
-    """Whether an object is one LongMemEval question with its haystack."""
-    return "haystack_sessions" in value
+    """Whether an object is one LongMemEval question with its haystack, or with what is left of one."""
+    return "haystack_sessions" in value or "haystack_session_ids" in value
 
 
-def read_longmemeval(records: Iterable[Record], source: str, first: Mapping[str, object]) -> Reading:
+def _read(records: Iterable[Record], place: Place) -> Iterator[Memory | Question | Refusal]:
     """One conversation per question; a refusal stands on the line its question begins on."""
-    if not is_case(first):
-        found = ", ".join(list(first)[:8]) or "none"
-        raise CoreError(f"{source} is not LongMemEval: a field “haystack_sessions” is expected, it has {found}.")
-    return gathered(_items(records, source))
-
-
-def _items(records: Iterable[Record], source: str) -> Iterator[Memory | Question | Refusal]:
     taken: set[str] = set()
+    source = place.source
     for number, (line, case) in enumerate(records, start=1):
         try:
-            key, fields = _case(case, f"{files.stem(source)}-{number}")
+            key, fields = _case(case, f"{place.stem}-{number}")
             if key in taken:
                 raise Fault("question_id", f"“{key}” stands in the file twice; ids must be unique")
             turns = list(_turns(fields, key))
@@ -53,7 +48,13 @@ def _items(records: Iterable[Record], source: str) -> Iterator[Memory | Question
         taken.add(key)
         evidence: list[str] = []
         yield from _memories(turns, key, source, line, evidence)
-        yield _question(fields, key, source, line, () if key.endswith(_ABSTENTION) else tuple(evidence))
+        if key.endswith(_ABSTENTION):
+            evidence.clear()
+            place.leave_out("questions without evidence (abstention), which are stored and not measured")
+        elif not evidence:
+            why = "evidence names only a session" if fields.get("answer_session_ids") else "no evidence"
+            place.leave_out(f"questions that cannot be measured ({why}), which are stored")
+        yield _question(fields, key, source, line, tuple(evidence))
 
 
 def _case(case: object, fallback: str) -> tuple[str, Mapping[str, object]]:
@@ -88,11 +89,9 @@ def _listed(fields: Mapping[str, object], name: str) -> list[object]:
 
 
 def held_on(written: object) -> datetime | None:
-    """The date of a session, such as “2023/05/20 (Sat) 02:21”; None when it is written in another way."""
-    found = _DATE.search(written) if isinstance(written, str) else None
+    """The date of a session, such as “2023/05/20 (Sat) 02:21”; None when nobody can read it."""
     try:
-        year, month, day, hour, minute = (int(part or 0) for part in found.groups()) if found else (0,) * 5
-        return datetime(year, month, day, hour, minute)
+        return dates.read(written).moment if isinstance(written, str) else None
     except ValueError:
         return None
 
@@ -128,9 +127,20 @@ def _question(
             text=words(fields.get("question"), "question"),
             conversation=key,
             evidence=evidence,
-            answer=label(fields.get("answer"), "answer"),
+            answer=answer_of(fields.get("answer")),
             category=label(fields.get("question_type"), "question_type"),
             source=source,
         )
     except Fault as fault:
         return Refusal(source, line, fault.field, f"{fault.reason} (question {key})")
+
+
+FORMAT = Format(
+    "longmemeval",
+    "LongMemEval",
+    "JSON or JSONL, one question with its haystack a record",
+    "role, time, session; questions with their evidence",
+    "questions without evidence are stored and not measured",
+    is_case,
+    _read,
+)

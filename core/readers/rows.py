@@ -1,308 +1,338 @@
-"""One row, whatever file it stood in, becomes one memory or one refusal."""
+"""One row, whatever file it stood in, becomes one memory or one refusal: its text decides, other fields may be odd."""
 
 from __future__ import annotations
 
-import math
-import re
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
-from datetime import UTC, date, datetime, time
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import TypeAlias
 
-from core.readers import files
+from core.readers import dates, files, limits, values
+from core.readers.content import spoken
+from core.readers.ledger import Fault, Ledger
 from core.types import Memory, Question, Reading, Refusal
 
-MAX_TEXT = 1_000_000
-"""Characters a memory may have."""
-MAX_POSITION = 2**31 - 1
+__all__ = ["FIELDS", "Fault", "Gatherer", "Item", "Record", "Row", "has_text", "read_rows", "row_of", "without_text"]
 
 FIELDS: dict[str, tuple[str, ...]] = {
-    "text": ("text", "content", "memory", "message", "body"),
-    "id": ("id",),
-    "role": ("role", "speaker", "author"),
+    "text": ("text", "content", "memory", "message", "body", "memory_text"),
+    "id": ("id", "_id", "uuid", "memory_id"),
+    "role": ("role", "speaker", "author", "sender", "sender_name"),
     "conversation": ("conversation", "conversation_id", "thread"),
     "session": ("session",),
     "position": ("position",),
-    "created": ("created", "timestamp", "date", "created_at"),
+    "created": ("created", "timestamp", "date", "created_at", "timestamp_ms", "create_time"),
     "category": ("category", "label"),
 }
 """The names a field may have in a file, in any case; the first one present is taken, the others go to ``meta``."""
-
-
-class Fault(Exception):
-    """Why a row is refused. The reason goes on from “line 3, field “text”: …”."""
-
-    def __init__(self, field: str, reason: str) -> None:
-        super().__init__(f"{field}: {reason}")
-        self.field = field
-        self.reason = reason
-
+OWN = {"id", "text", "role", "conversation", "session", "position", "created", "category", "source", "meta"}
+"""The columns of a bank's own export."""
+GAP = timedelta(hours=6)
+"""Silence that begins a new session where a source knows none."""
 
 Record: TypeAlias = "tuple[int, object]"
 """A line number and what was read there, which may be a ``Fault``."""
 
 
-def read_rows(records: Iterable[Record], source: str) -> Reading:
-    """The memories of a file of rows, in their order."""
-    collected = _Rows(source)
-    for line, value in records:
-        collected.take(line, value)
-    return Reading(collected.memories, [], collected.refused)
+@dataclass(slots=True)
+class Row:
+    """A memory as a format's reader found it: any value may still be of any kind."""
+
+    line: int
+    text: object
+    id: object = None
+    role: object = None
+    conversation: object = None
+    session: object = None
+    position: object = None
+    created: object = None
+    category: object = None
+    meta: Mapping[str, object] = field(default_factory=dict)
+    cut: bool = False
+    """Whether its session follows from the silence before it."""
+    source: object = None
+    """The file it once came from, where it is a bank's own export."""
+    names: Mapping[str, str] = field(default_factory=dict)
+    """What the file calls our fields, where it has another name for them."""
+    order: bool | None = None
+    """Whether this format puts the day before the month, where it is known to."""
+
+    def name(self, ours: str) -> str:
+        return self.names.get(ours, ours)
 
 
-def gathered(found: Iterable[Memory | Question | Refusal]) -> Reading:
-    """Memories, questions and refusals in one stream, laid in their three lists."""
-    reading = Reading([], [], [])
-    for item in found:
-        if isinstance(item, Memory):
-            reading.memories.append(item)
-        elif isinstance(item, Question):
-            reading.questions.append(item)
-        else:
-            reading.refused.append(item)
-    return reading
+Item: TypeAlias = "Row | Memory | Question | Refusal"
 
 
-def has_text(names: Iterable[str]) -> bool:
-    """Whether one of these column names is that of the text."""
-    return "text" in _names(names)
+class Gatherer:
+    """Makes memories of one file's rows, and knows what a later row needs to know of the earlier ones."""
 
-
-def without_text(source: str, names: Iterable[str]) -> str:
-    """The sentence for a file that has no text anywhere."""
-    found = ", ".join(_shown(name) for name in list(names)[:12]) or "none"
-    return (
-        f"{source} has no field “text” (or {', '.join(FIELDS['text'][1:])}); it has {found}. "
-        "Rename the field that holds the words to “text”."
-    )
-
-
-class _Rows:
-    """What has been read of one file, and what a later row needs to know of the earlier ones."""
-
-    def __init__(self, source: str) -> None:
-        self.source = source
-        self.stem = files.stem(source)
+    def __init__(self, ledger: Ledger, stem: str) -> None:
+        self.ledger = ledger
+        self.stem = stem
         self.count = 0
-        self.memories: list[Memory] = []
-        self.refused: list[Refusal] = []
-        self.first_of_id: dict[str, tuple[Memory, int]] = {}
+        self.first_of_id: dict[int, tuple[int, int]] = {}
+        """Hash of an id -> (hash of the first row that had it, its position)."""
+        self.times_met: dict[int, int] = {}
         self.next_position: dict[str, int] = {}
+        self.last: dict[str, tuple[datetime, str]] = {}
+        self.generated: dict[str, int] = {}
+        """Ids that were given here since the file gave none -> which occurrence of the same words it is."""
 
-    def take(self, line: int, value: object) -> None:
-        """Keep the row as a memory, or the reason why not."""
-        self.count += 1
-        try:
-            self.memories.append(self._memory(line, value))
-        except Fault as fault:
-            self.refused.append(Refusal(self.source, line, fault.field, fault.reason))
-        except RecursionError:
-            self.refused.append(Refusal(self.source, line, "", "is nested too deeply; a flat object is expected"))
-
-    def _memory(self, line: int, value: object) -> Memory:
-        if isinstance(value, Fault):
-            raise value
-        if not isinstance(value, Mapping):
-            raise Fault("", f"is {kind_of(value)}; an object with a field “text” is expected")
-        names = _names(value)
-        if "text" not in names:
-            raise Fault("text", f"is missing; one of {', '.join(FIELDS['text'])} is expected")
-        name = {field: names.get(field, field) for field in FIELDS}
-        given = {field: value.get(name[field]) for field in FIELDS}
-        key = label(given["id"], name["id"])
+    def memory(self, row: Row) -> Memory:
+        """The memory of a row; raises ``Fault`` where it has no text that can be remembered."""
+        text = values.words(row.text, row.name("text"), self.ledger)
+        extra: dict[str, object] = {}
+        conversation = self._label(row, "conversation", extra)
+        role = self._label(row, "role", extra)
+        created = self._created(row, extra)
+        session = self._label(row, "session", extra) or (self._session(conversation, created) if row.cut else "")
+        position = self._position(row, extra)
+        key = self._label(row, "id", extra)
+        key = key if key.strip() else ""
         memory = Memory(
-            id=key if key.strip() else f"{self.stem}/{self.count}",
-            text=words(given["text"], name["text"]),
-            role=label(given["role"], name["role"]),
-            conversation=label(given["conversation"], name["conversation"]),
-            session=label(given["session"], name["session"]),
-            position=-1,
-            created=moment(given["created"], name["created"]),
-            category=label(given["category"], name["category"]),
-            source=self.source,
-            meta=_meta(value, set(names.values())),
+            id=key,
+            text=text,
+            role=role,
+            conversation=conversation,
+            session=session,
+            position=-1 if position is None else position,
+            created=created,
+            category=self._label(row, "category", extra),
+            source=values.label(row.source, "source") or self.ledger.source,
+            meta=values.meta(row.meta, set(), self.ledger) | extra if row.meta or extra else {},
         )
-        return self._placed(memory, place(given["position"], name["position"]), line, name["id"])
+        return self._placed(memory, row)
 
-    def _placed(self, memory: Memory, position: int | None, line: int, id_name: str) -> Memory:
-        """The memory with its position; refused when an earlier, different row has its id."""
-        earlier, earlier_line = self.first_of_id.get(memory.id, (None, 0))
-        if earlier is None:
-            running = self.next_position.get(memory.conversation, 0) if position is None else position
-            memory = replace(memory, position=running)
-            self.first_of_id[memory.id] = memory, line
-            self.next_position[memory.conversation] = running + 1
-            return memory
-        memory = replace(memory, position=earlier.position if position is None else position)
-        if _content(memory) == _content(earlier):
-            return memory
-        differs = "text" if memory.text != earlier.text else "place or speaker"
-        found = f"“{_shown(memory.id)}” belongs to line {earlier_line} already, with a different {differs}"
-        raise Fault(id_name, f"{found}; ids must be unique")
+    def _placed(self, memory: Memory, row: Row) -> Memory:
+        """The memory with its id and position. An id that another row of the file has already is not its own."""
+        content = hash((memory.conversation, memory.session, memory.role, memory.text))
+        known = self.first_of_id.get(hash(memory.id)) if memory.id else None
+        if known is not None and known[0] == content and memory.position in (-1, known[1]):
+            return _with(memory, memory.id, known[1])
+        if known is not None:
+            self.ledger.leave_empty(
+                row.name("id"), row.line, f"“{values.shown(memory.id)}” names an earlier row already"
+            )
+        id = memory.id if memory.id and known is None else self._own_id(memory)
+        running = self.next_position.get(memory.conversation, 0)
+        position = running if memory.position < 0 else memory.position
+        self.next_position[memory.conversation] = max(running, position) + 1 if memory.position < 0 else position + 1
+        self.first_of_id[hash(id)] = content, position
+        return _with(memory, id, position)
+
+    def _own_id(self, memory: Memory) -> str:
+        id = f"{self.stem}/{self.count}"
+        while hash(id) in self.first_of_id:
+            id += "~"
+        same = hash((memory.conversation, memory.role, memory.created, memory.text))
+        met = self.times_met.get(same, 0) + 1 if memory.conversation else 1
+        self.times_met[same] = met
+        self.generated[id] = met
+        return id
+
+    def _label(self, row: Row, ours: str, extra: dict[str, object]) -> str:
+        value = getattr(row, ours)
+        if value is None:
+            return ""
+        try:
+            return values.label(value, row.name(ours))
+        except Fault:
+            self._kept(row, ours, value, extra)
+            return ""
+
+    def _position(self, row: Row, extra: dict[str, object]) -> int | None:
+        try:
+            return values.place(row.position, row.name("position"))
+        except Fault:
+            self._kept(row, "position", row.position, extra)
+            return None
+
+    def _created(self, row: Row, extra: dict[str, object]) -> datetime | None:
+        value = row.created
+        if isinstance(value, Mapping) and len(value) == 1 and str(next(iter(value))).startswith("$"):
+            value = next(iter(value.values()))
+        wanted = self.ledger.options.day_first
+        self.ledger.order.learn(value)
+        first = wanted if wanted is not None else row.order if row.order is not None else self.ledger.order.day_first
+        try:
+            moment, doubt = dates.read(value, first)
+        except ValueError:
+            self._kept(row, "created", value, extra)
+            return None
+        if doubt:
+            self.ledger.doubt(doubt, f"“{values.shown(value)}”")
+        return moment
+
+    def _kept(self, row: Row, ours: str, value: object, extra: dict[str, object]) -> None:
+        """Count a value nobody understands, and keep it beside the memory under the file's own name for it."""
+        self.ledger.leave_empty(row.name(ours), row.line, values.described(value))
+        extra.update(values.meta({row.name(ours): value}, set()))
+
+    def _session(self, conversation: str, created: datetime | None) -> str:
+        """The running session of a conversation: named by the time of its first message."""
+        if created is None:
+            return self.last[conversation][1] if conversation in self.last else ""
+        before = self.last.get(conversation)
+        begins = before is None or abs(created - before[0]) > GAP or not before[1]
+        name = f"{created:%Y-%m-%d %H:%M}" if begins or before is None else before[1]
+        self.last[conversation] = created, name
+        return name
 
 
-def _content(memory: Memory) -> tuple[str, str, int, str, str]:
-    """What makes two rows of one file the same memory."""
-    return memory.conversation, memory.session, memory.position, memory.role, memory.text
+def _with(memory: Memory, id: str, position: int) -> Memory:
+    return Memory(
+        id, memory.text, memory.role, memory.conversation, memory.session, position, memory.created, memory.category,
+        memory.source, memory.meta,
+    )  # fmt: skip
 
 
-def _names(names: Iterable[str]) -> dict[str, str]:
+# --- rows of tables and of JSON objects that are flat -----------------------------------------------------------------
+
+
+def names_of(names: Iterable[str]) -> Mapping[str, str]:
     """Which of our fields are present, and the name each has in the file."""
+    return _names_of(tuple(names))
+
+
+@lru_cache(maxsize=256)
+def _names_of(names: tuple[str, ...]) -> Mapping[str, str]:
     present: dict[str, str] = {}
     for name in names:
-        present.setdefault(name.strip().lower(), name)
+        present.setdefault(str(name).strip().lower(), name)
     found: dict[str, str] = {}
-    for field, aliases in FIELDS.items():
+    for ours, aliases in FIELDS.items():
         for alias in aliases:
             if alias in present:
-                found[field] = present[alias]
+                found[ours] = present[alias]
                 break
     return found
 
 
-def words(value: object, name: str = "text") -> str:
-    """A text that can be remembered, as it stands in the file."""
-    if value is None or _is_nan(value):
-        raise Fault(name, "is missing or empty; a string is expected")
-    if not isinstance(value, str):
-        raise Fault(name, f"is {kind_of(value)}; a string is expected")
-    if not value.strip():
-        raise Fault(name, "is blank; a memory needs words")
-    if len(value) > MAX_TEXT:
-        raise Fault(name, f"has {len(value):,} characters; at most {MAX_TEXT:,} are read, so split it")
-    return _clean(value, name)
+def has_text(names: Iterable[str]) -> bool:
+    """Whether one of these column names is that of the text."""
+    return "text" in names_of(names)
 
 
-def label(value: object, name: str) -> str:
-    """A short string such as a role; numbers are written out, nothing becomes an empty string."""
-    if value is None or _is_nan(value):
-        return ""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    if isinstance(value, int | float):
-        return str(value)
-    if not isinstance(value, str):
-        raise Fault(name, f"is {kind_of(value)}; a string or a whole number is expected")
-    return _clean(value, name)
+def row_of(line: int, value: object, ledger: Ledger) -> Row:
+    """A flat object with the fields of ``FIELDS``; raises ``Fault`` for anything else."""
+    if isinstance(value, Fault):
+        raise value
+    if not isinstance(value, Mapping):
+        raise Fault("", f"is {values.kind_of(value)}; an object with a field “text” is expected")
+    names = names_of(value)
+    if "text" not in names:
+        raise Fault("text", f"is missing; one of {', '.join(FIELDS['text'])} is expected")
+    if value.keys() >= OWN:
+        return _exported(line, value)
+    text = value[names["text"]]
+    if isinstance(text, list | Mapping):
+        text = spoken(text, ledger) or text
+    given = {ours: value[name] for ours, name in names.items() if ours != "text"}
+    taken = names.values()
+    rest = {name: v for name, v in value.items() if name not in taken} if len(value) > len(names) else {}
+    return Row(line, text, **given, meta=rest, names=names)  # type: ignore[arg-type]
 
 
-def place(value: object, name: str) -> int | None:
-    """A position in a conversation; None when there is none given."""
-    if value is None or _is_nan(value) or value == "":
-        return None
-    expected = "a whole number from 0 is expected"
-    if isinstance(value, str) and re.fullmatch(r"\s*[0-9]{1,10}\s*", value):
-        value = int(value)
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise Fault(name, f"is {_described(value)}; {expected}")
-    if not 0 <= value <= MAX_POSITION:
-        raise Fault(name, f"is {_shown(value)}; {expected}, up to {MAX_POSITION}")
-    return value
+def _exported(line: int, value: Mapping[str, object]) -> Row:
+    """A row of a bank's own export, whose meta is JSON."""
+    meta = value["meta"]
+    if isinstance(meta, str):
+        try:
+            meta = json.loads(meta)
+        except ValueError:
+            meta = {"meta": meta}
+    own = {name: value[name] for name in OWN - {"meta", "text"}}
+    rest = {name: v for name, v in value.items() if name not in OWN and not str(name).startswith("from_")}
+    return Row(line, value["text"], **own, meta={**(meta if isinstance(meta, Mapping) else {}), **rest})  # type: ignore[arg-type]
 
 
-def moment(value: object, name: str) -> datetime | None:
-    """A date and time without zone: what carries an offset, and epoch seconds, are turned into UTC."""
-    if value is None or _is_nan(value) or value == "":
-        return None
-    try:
-        found = _moment(value)
-        # combine() also turns a pandas Timestamp, which pyarrow gives for nanoseconds, into a plain datetime.
-        found = datetime.combine(found.date(), found.timetz())
-        return found if found.tzinfo is None else found.astimezone(UTC).replace(tzinfo=None)
-    except (TypeError, ValueError, OverflowError, OSError) as error:
-        expected = "a date like 2023-05-20T14:30:00 (ISO 8601) or epoch seconds are expected"
-        raise Fault(name, f"is {_described(value)}; {expected}") from error
+def without_text(source: str, names: Iterable[str]) -> str:
+    """The sentence for a file that has no text anywhere."""
+    found = ", ".join(values.shown(name) for name in list(names)[:12]) or "none"
+    return (
+        f"{source} has no field “text” (or {', '.join(FIELDS['text'][1:])}); it has {found}. "
+        "Rename the field that holds the words to “text”, or name it: --text-field NAME."
+    )
 
 
-def _moment(value: object) -> datetime:
-    if isinstance(value, datetime):
-        return value
-    if isinstance(value, date):
-        return datetime.combine(value, time())
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise TypeError("no date")
-    text = str(value).strip()
-    if re.fullmatch(r"[0-9]{4}", text):
-        raise ValueError("a bare year, which would pass for a second of 1970")
-    is_number = re.fullmatch(r"-?[0-9]+(\.[0-9]+)?(e\+?[0-9]+)?", text) is not None
-    is_day = re.fullmatch(r"(19|20)[0-9]{2}(0[1-9]|1[0-2])[0-3][0-9]", text) is not None
-    if is_number and not is_day:
-        return datetime.fromtimestamp(float(text), UTC)
-    return datetime.fromisoformat(text)
+def rows(records: Iterable[Record], ledger: Ledger) -> Iterator[Item]:
+    """The rows of a file whose records are flat objects."""
+    for line, value in records:
+        try:
+            yield row_of(line, value, ledger)
+        except Fault as fault:
+            yield Refusal(ledger.source, line, fault.field, fault.reason)
 
 
-def _meta(row: Mapping[str, object], taken: set[str]) -> dict[str, object]:
-    """The fields that have no place of their own, ready for JSON; empty ones and bytes are left out."""
-    kept = {name: _plain(value, name) for name, value in row.items() if name not in taken}
-    return {_clean(name, name): value for name, value in kept.items() if value is not None}
+def gathered(items: Iterable[Item], ledger: Ledger, stem: str) -> Iterator[Reading]:
+    """Batches of what a reader found, then one with everything that is said at the end."""
+    gatherer = Gatherer(ledger, stem)
+    batch, size = Reading([], [], []), 0
+    for item in items:
+        size += _take(item, gatherer, batch)
+        if size >= limits.BATCH_CHARACTERS or len(batch.memories) >= limits.BATCH_ROWS:
+            yield _handed_on(batch, gatherer)
+            batch, size = Reading([], [], []), 0
+        if gatherer.count > limits.MAX_ROWS:
+            ledger.said.append(f"only the first {limits.MAX_ROWS:,} rows were read, split the file to read the rest")
+            break
+    yield _handed_on(batch, gatherer)
+    yield ledger.closing()
 
 
-def _plain(value: object, name: str) -> object:
-    """A value JSON can write: scalars of other libraries unwrapped, dates as ISO text, NaN and bytes as None."""
-    plain: object
-    match value:
-        case None | int():
-            plain = value
-        case str():
-            plain = _clean(value, name, nul=True)
-        case float():
-            plain = value if math.isfinite(value) else None
-        case Mapping():
-            plain = {_clean(str(key), name): _plain(item, name) for key, item in value.items()}
-        case list() | tuple():
-            plain = [_plain(item, name) for item in value]
-        case date() | time():
-            plain = value.isoformat()
-        case bytes() | bytearray() | memoryview():
-            plain = None
-        case _:
-            plain = _plain(value.tolist(), name) if hasattr(value, "tolist") else str(value)
-    return plain
+def _take(item: Item, gatherer: Gatherer, batch: Reading) -> int:
+    """Put one item where it belongs; how many characters it is."""
+    ledger = gatherer.ledger
+    if isinstance(item, Question):
+        batch.questions.append(item)
+        return len(item.text)
+    gatherer.count += 1
+    if isinstance(item, Memory):
+        batch.memories.append(item)
+        return len(item.text)
+    if isinstance(item, Refusal):
+        refusal = ledger.refuse(item.line, Fault(item.field, item.reason))
+    else:
+        try:
+            batch.memories.append(gatherer.memory(item))
+            return len(batch.memories[-1].text) + 200
+        except Fault as fault:
+            refusal = ledger.refuse(item.line, fault)
+    if refusal is not None:
+        batch.refused.append(refusal)
+    return 200
 
 
-def _clean(text: str, name: str, nul: bool = False) -> str:
-    """The text itself, when UTF-8 can write it and, unless ``nul``, it has no NUL character."""
-    if surrogate := files.surrogate_in(text):
-        shown = name if not files.surrogate_in(name) else ""
-        raise Fault(shown, f"is not UTF-8 text (it holds U+{ord(surrogate):04X}); save the file as UTF-8")
-    if "\0" in text and not nul:
-        raise Fault(name, "holds a NUL character; remove it")
-    return text
+def _handed_on(batch: Reading, gatherer: Gatherer) -> Reading:
+    generated, gatherer.generated = gatherer.generated, {}
+    return Reading(batch.memories, batch.questions, batch.refused, generated=generated)
 
 
-def kind_of(value: object) -> str:
-    """What a value is, in words a person who wrote the file would use."""
-    if value is None:
-        return "null"
-    for kind, article in _KINDS.items():
-        if isinstance(value, kind):
-            return article
-    return f"a {type(value).__name__}"
+def read_rows(records: Iterable[Record], source: str) -> Reading:
+    """The memories of a few rows at once."""
+    ledger = Ledger(source)
+    return merged(gathered(rows(records, ledger), ledger, files.stem(source)))
 
 
-_KINDS: dict[type, str] = {
-    bool: "true or false", int: "a number", float: "a number", str: "a string", list: "a list", dict: "an object",
-    bytes: "binary data", date: "a date",
-}  # fmt: skip
-
-
-def _described(value: object) -> str:
-    return f"“{_shown(value)}”" if isinstance(value, str) else _shown(value) if _is_number(value) else kind_of(value)
-
-
-def _shown(value: object) -> str:
-    text = str(value) if not isinstance(value, int) or abs(value) < 10**40 else "a very large number"
-    text = text.encode("utf-8", errors="replace").decode()
-    return text if len(text) <= 40 else f"{text[:39]}…"
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _is_nan(value: object) -> bool:
-    return isinstance(value, float) and math.isnan(value)
+def merged(parts: Iterable[Reading]) -> Reading:
+    """Batches as one reading, for a file that fits."""
+    whole = Reading([], [], [])
+    left_out: dict[str, int] = {}
+    emptied: dict[str, int] = {}
+    said: list[str] = []
+    generated: dict[str, int] = {}
+    more = 0
+    for part in parts:
+        whole.memories.extend(part.memories)
+        whole.questions.extend(part.questions)
+        whole.refused.extend(part.refused)
+        for total, counts in ((left_out, part.left_out), (emptied, part.emptied)):
+            for name, count in counts.items():
+                total[name] = total.get(name, 0) + count
+        said += part.said
+        generated |= part.generated
+        more += part.refused_more
+    return Reading(whole.memories, whole.questions, whole.refused, left_out, emptied, tuple(said), more, generated)

@@ -56,15 +56,15 @@ def test_a_file_end_to_end(tmp_path: Path, encoder: FakeEncoder) -> None:
     )
     bank = MemoryBank.open(tmp_path / "bank.duckdb", encoder)
     report = finish(bank.import_files([file]))
-    assert (report.read, report.added, report.already_there, report.encoded) == (7, 3, 1, 3)
-    assert [(r.line, r.field) for r in report.refused] == [(3, ""), (4, "text"), (6, "id")]
+    assert (report.read, report.added, report.already_there, report.encoded) == (7, 4, 1, 4)
+    assert [(r.line, r.field) for r in report.refused] == [(3, ""), (4, "text")]
     assert report.read == report.added + report.already_there + len(report.refused)
     assert bank.memory("a") == Memory("a", "The lake froze.", "Ana", source="diary.jsonl", meta={"mood": "calm"})
-    assert bank.memories.counts() == {"memories": 3, "questions": 0, "conversations": 0, "sources": 1}
+    assert bank.memories.counts() == {"memories": 4, "questions": 0, "conversations": 0, "sources": 1}
     assert ranked(bank.search(Query("lake"))) == ["a"]
 
     again = finish(bank.import_files([file]))
-    assert (again.read, again.added, again.already_there, again.encoded) == (7, 0, 4, 0)
+    assert (again.read, again.added, again.already_there, again.encoded) == (7, 0, 5, 0)
     assert again.refused == report.refused
     assert encoder.encoded.count("The lake froze.") == 1
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import CoreError
-from core.readers import read
+from core.readers import limits, read
 
 
 def write(path: Path, content: str | bytes) -> Path:
@@ -38,22 +38,23 @@ def test_good_and_bad_rows(tmp_path: Path) -> None:
     reading = read(path)
     assert [(memory.id, memory.text, memory.role) for memory in reading.memories] == [
         ("notes/1", "one", "Ann"),
+        ("notes/6", "ab", ""),
+        ("notes/8", "t", ""),
+        ("notes/9", "t", ""),
         ("notes/10", "last 🦊", ""),
     ]
     assert [(refused.line, refused.field) for refused in reading.refused] == [
         (3, ""),
-        (4, ""),
+        (4, "text"),
         (5, "text"),
         (6, ""),
-        (7, "text"),
         (8, "text"),
-        (9, "date"),
-        (10, "position"),
         (12, ""),
     ]
+    assert reading.emptied == {"date": 1, "position": 1}
     reasons = {refused.line: refused.reason for refused in reading.refused}
     assert reasons[3] == "is not valid JSON (expecting value, column 1); one object per line is expected"
-    assert reasons[4] == "is not UTF-8 text; save the file as UTF-8"
+    assert reasons[4] == "is not UTF-8 text (it holds U+DCE9); save the file as UTF-8"
     assert {refused.source for refused in reading.refused} == {"notes.jsonl"}
 
 
@@ -129,7 +130,7 @@ def test_no_object_on_any_line(tmp_path: Path) -> None:
 
 
 def test_rows_without_text_are_refused_one_by_one(tmp_path: Path) -> None:
-    assert places(write(tmp_path / "a.jsonl", '{"a": 1}\n{"b": 2}\n')) == [(1, "text"), (2, "text")]
+    assert places(write(tmp_path / "a.jsonl", '{"a": 1}\n{"text": "x"}\n{"b": 2}\n')) == [(1, "text"), (3, "text")]
 
 
 @pytest.mark.parametrize("name", ["notes.json", "notes.jsonl"])
@@ -139,10 +140,13 @@ def test_a_list_of_rows_with_the_lines_they_begin_on(tmp_path: Path, name: str) 
     assert places(path) == [(3, "text"), (6, "")]
 
 
-def test_a_list_on_one_line_and_bytes_that_are_not_utf8(tmp_path: Path) -> None:
+def test_a_list_on_one_line_in_another_encoding(tmp_path: Path) -> None:
     path = write(tmp_path / "notes.json.gz", gzip.compress(b'[{"text": "one"}, {"text": "caf\xe9 noir"}]'))
-    assert [memory.text for memory in read(path).memories] == ["one"]
-    assert places(path) == [(1, "text")]
+    reading = read(path)
+    assert [memory.text for memory in reading.memories] == ["one", "café noir"]
+    assert reading.said == (
+        "notes.json.gz: read as Windows-1252 (Western); choose the encoding if letters look wrong.",
+    )
 
 
 def test_one_object_is_one_row(tmp_path: Path) -> None:
@@ -157,27 +161,50 @@ def test_json_lines_that_are_called_json(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "content",
+    ("content", "kept"),
     [
-        '[{"text": "one"},\n{"text": "two"}\n',
-        '[\n{"text": "one"},\n{"text": "two"}',
-        '[{"text": "one"}',
-        '[{"text": "one"},]',
-        '[{"text": "one"}] x',
-        '[{"text": "one"} {"text": "two"}]',
-        "[",
-        '{"text": "one",\n',
+        ('[{"text": "one"},\n{"text": "two"}\n', ["one", "two"]),
+        ('[\n{"text": "one"},\n{"text": "tw', ["one"]),
+        ('[{"text": "one"},]', ["one"]),
+        ('[{"text": "one"}] x', ["one"]),
+        ('[{"text": "one"} {"text": "two"}]', ["one"]),
     ],
 )
-def test_json_that_is_cut_or_wrong(tmp_path: Path, content: str) -> None:
-    with pytest.raises(CoreError, match=r"^notes\.json is not valid JSON \("):
+def test_json_that_is_cut_or_wrong_is_read_up_to_there(tmp_path: Path, content: str, kept: list[str]) -> None:
+    reading = read(write(tmp_path / "notes.json", content))
+    assert [memory.text for memory in reading.memories] == kept
+    (refused,) = reading.refused
+    assert refused.reason.startswith("is not valid JSON (")
+    assert refused.reason.endswith("; the rest of the file was not read")
+
+
+@pytest.mark.parametrize("content", ["[", '{"text": "one",\n', '{"text": oops}'])
+def test_json_of_which_nothing_can_be_read(tmp_path: Path, content: str) -> None:
+    with pytest.raises(CoreError, match=r"^notes\.json (is not valid JSON \(|is empty)"):
         read(write(tmp_path / "notes.json", content))
 
 
 def test_where_json_is_wrong(tmp_path: Path) -> None:
     path = write(tmp_path / "notes.json", '[\n{"text": "one"},\n{"text": oops}\n]')
-    with pytest.raises(CoreError, match=r"\(expecting value, line 3, column 10\)"):
-        read(path)
+    assert "(expecting value, line 3, column 10)" in read(path).refused[0].reason
+
+
+def test_objects_one_after_another_pretty_or_joined(tmp_path: Path) -> None:
+    pretty = write(tmp_path / "pretty.jsonl", '{\n "text": "one"\n}\n{\n "text": ""\n}\n')
+    assert ([m.text for m in read(pretty).memories], places(pretty)) == (["one"], [(4, "text")])
+    joined = write(tmp_path / "joined.json", '{"text":"one"}{"text":"two"}')
+    assert [m.text for m in read(joined).memories] == ["one", "two"]
+
+
+def test_an_object_too_large_to_be_held_is_read_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "MAX_LINE", 2_000_000)
+    said = [{"role": "user", "content": f"turn {i} " + "x" * 1000} for i in range(4000)]
+    path = write(tmp_path / "long.json", json.dumps({"id": "chat", "messages": said}))
+    memories = read(path).memories
+    assert len(memories) == 4000
+    assert [m.text.split(" x")[0] for m in memories[::1000]] == ["turn 0", "turn 1000", "turn 2000", "turn 3000"]
+    assert {m.conversation for m in memories} == {"chat"}
+    assert [m.position for m in memories] == list(range(4000))
 
 
 @pytest.mark.parametrize("content", ['[{"words": "one"}]', '{\n "name": "a",\n "version": 1\n}'])

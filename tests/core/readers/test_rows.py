@@ -115,24 +115,27 @@ def test_same_row_again_is_kept_and_equal() -> None:
     assert [memory.position for memory in reading.memories] == [0, 1, 2, 1, 3]
 
 
-def test_same_id_with_another_text_is_refused() -> None:
-    reading = rows({"id": "a", "text": "one"}, {"id": "a", "text": "two"})
-    assert [memory.text for memory in reading.memories] == ["one"]
-    assert reading.refused == [
-        Refusal(
-            "notes.jsonl", 2, "id", "“a” belongs to line 1 already, with a different text; ids must be unique"
-        )
-    ]  # fmt: skip
-
-
-def test_same_id_and_text_with_another_speaker_is_refused() -> None:
-    reading = rows({"id": "a", "text": "one", "role": "Ann"}, {"id": "a", "text": "one", "role": "Bo"})
-    assert [(r.line, r.field) for r in reading.refused] == [(2, "id")]
+def test_an_id_that_an_earlier_row_has_is_not_a_rows_own_but_its_text_is_kept() -> None:
+    reading = rows({"id": "a", "text": "one"}, {"id": "a", "text": "two"}, {"id": "a", "text": "one", "role": "Ann"})
+    assert [(m.id, m.text, m.role) for m in reading.memories] == [
+        ("a", "one", ""),
+        ("notes/2", "two", ""),
+        ("notes/3", "one", "Ann"),
+    ]
+    assert (reading.refused, reading.emptied) == ([], {"id": 2})
+    assert "notes.jsonl: 2 × “id” could not be understood" in reading.said[0]
+    assert "line 2: “a” names an earlier row already" in reading.said[0]
 
 
 def test_an_explicit_id_that_looks_like_a_counted_one() -> None:
     reading = rows({"id": "notes/2", "text": "one"}, {"text": "two"})
-    assert [(r.line, r.field) for r in reading.refused] == [(2, "id")]
+    assert [memory.id for memory in reading.memories] == ["notes/2", "notes/2~"]
+
+
+def test_ids_that_the_reader_gave_are_told_with_the_occurrence_of_the_words() -> None:
+    said = {"text": "ok", "conversation": "c", "role": "Ann"}
+    reading = rows(said, {"id": "x", "text": "named"}, said, {"text": "alone"}, {"text": "alone"})
+    assert reading.generated == {"notes/1": 1, "notes/3": 2, "notes/4": 1, "notes/5": 1}
 
 
 @pytest.mark.parametrize(
@@ -144,10 +147,10 @@ def test_an_explicit_id_that_looks_like_a_counted_one() -> None:
         (" \n\t", "blank"),
         (3, "a number"),
         (True, "true or false"),
-        (["a"], "a list"),
+        ("\u200b \u0001", "blank"),
+        ([], "a list"),
         ({"a": 1}, "an object"),
-        ("a\0b", "NUL"),
-        ("half \ud83d", "not UTF-8 text (it holds U+D83D)"),
+        ("byte \udce9", "not UTF-8 text (it holds U+DCE9)"),
         ("x" * 1_000_001, "1,000,001 characters"),
     ],
 )
@@ -155,6 +158,27 @@ def test_refused_texts(text: object, found: str) -> None:
     refused = refusal({"text": text})
     assert (refused.source, refused.line, refused.field) == ("notes.jsonl", 1, "text")
     assert found in refused.reason
+
+
+@pytest.mark.parametrize(
+    ("text", "kept", "said"),
+    [
+        ("a\0b", "ab", "NUL characters, which were taken out"),
+        ("half \ud83d", "half \ufffd", "half of an emoji, shown as \ufffd"),
+    ],
+)
+def test_mended_texts(text: str, kept: str, said: str) -> None:
+    reading = rows({"text": text})
+    assert [memory.text for memory in reading.memories] == [kept]
+    assert reading.said == (f"notes.jsonl: 1 texts had {said}.",)
+
+
+def test_a_text_in_blocks_is_joined() -> None:
+    reading = rows(
+        {"text": ["one", {"type": "text", "text": "two"}, {"type": "image_url"}]}, {"text": {"content": "three"}}
+    )
+    assert [memory.text for memory in reading.memories] == ["one\ntwo", "three"]
+    assert reading.left_out == {"images": 1}
 
 
 def test_the_longest_text_is_read() -> None:
@@ -167,7 +191,7 @@ def test_a_refusal_names_the_field_as_the_file_does() -> None:
 
 def test_a_row_without_text() -> None:
     assert refusal({"words": "a"}) == Refusal(
-        "notes.jsonl", 1, "text", "is missing; one of text, content, memory, message, body is expected"
+        "notes.jsonl", 1, "text", "is missing; one of text, content, memory, message, body, memory_text is expected"
     )
 
 
@@ -177,11 +201,18 @@ def test_a_row_that_is_no_object(value: object) -> None:
     assert (refused.field, "an object with a field “text” is expected" in refused.reason) == ("", True)
 
 
+def emptied(row: dict[str, Any], field: str) -> Memory:
+    """The memory of a row whose field nobody understands: counted, and kept beside it where it can be."""
+    reading = rows(row)
+    (memory,) = reading.memories
+    assert (reading.refused, reading.emptied) == ([], {field: 1})
+    return memory
+
+
 @pytest.mark.parametrize("position", ["two", "1.5", -1, "-1", 1.5, True, [1], 2**31, "٣"])
-def test_refused_positions(position: object) -> None:
-    refused = refusal({"text": "a", "position": position})
-    assert (refused.line, refused.field) == (1, "position")
-    assert "a whole number from 0 is expected" in refused.reason
+def test_positions_nobody_understands(position: object) -> None:
+    memory = emptied({"text": "a", "position": position}, "position")
+    assert (memory.position, memory.meta) == (0, {"position": position})
 
 
 @pytest.mark.parametrize(("position", "expected"), [(0, 0), ("12", 12), (" 3 ", 3), (4.0, 4), (math.nan, 0), ("", 0)])
@@ -212,13 +243,10 @@ def test_dates(created: object, expected: datetime | None) -> None:
     assert rows({"text": "a", "created": created}).memories[0].created == expected
 
 
-@pytest.mark.parametrize(
-    "created", ["20/05/2023", "yesterday", "2023", 2023, True, ["2023-05-20"], "2023-02-30", 1_684_540_800_000, 10**400]
-)
-def test_refused_dates(created: object) -> None:
-    refused = refusal({"text": "a", "timestamp": created})
-    assert (refused.line, refused.field) == (1, "timestamp")
-    assert "ISO 8601" in refused.reason
+@pytest.mark.parametrize("created", ["yesterday", "10:30", True, ["2023-05-20"], "2023-02-30", "0000-00-00", 10**400])
+def test_dates_nobody_understands(created: object) -> None:
+    memory = emptied({"text": "a", "timestamp": created}, "timestamp")
+    assert (memory.created, list(memory.meta)) == (None, ["timestamp"])
 
 
 @pytest.mark.parametrize(("value", "expected"), [(3, "3"), (3.0, "3"), (0.5, "0.5"), (True, "true"), (None, "")])
@@ -227,9 +255,15 @@ def test_labels_become_strings(value: object, expected: str) -> None:
 
 
 @pytest.mark.parametrize("field", ["id", "role", "conversation", "session", "category"])
-@pytest.mark.parametrize("value", [["a"], {"a": 1}, "a\0b", "\udc80"])
-def test_refused_labels(field: str, value: object) -> None:
-    assert refusal({"text": "a", field: value}).field == field
+@pytest.mark.parametrize("value", [["a"], {"a": 1}, "a\0b"])
+def test_labels_nobody_understands(field: str, value: object) -> None:
+    memory = emptied({"text": "a", field: value}, field)
+    assert (getattr(memory, field), memory.meta) == ("notes/1" if field == "id" else "", {field: value})
+
+
+def test_mongodbs_way_to_write_ids_and_dates() -> None:
+    (memory,) = rows({"text": "a", "_id": {"$oid": "65a"}, "created": {"$date": "2023-01-01T00:00:00Z"}}).memories
+    assert (memory.id, memory.created) == ("65a", datetime(2023, 1, 1))
 
 
 class Scalar:
@@ -264,16 +298,21 @@ def test_meta_can_be_written_as_json() -> None:
     assert memory.source == "notes.jsonl"
 
 
-def test_meta_that_is_not_utf8_is_refused() -> None:
-    assert refusal({"text": "a", "note": {"deep": ["\ud83d"]}}).field == "note"
-    assert refusal({"text": "a", "bad \ud83d": 1}).field == ""
+def test_meta_that_is_not_utf8_is_left_out() -> None:
+    assert emptied({"text": "a", "note": {"deep": ["\ud83d"]}}, "note").meta == {}
+    assert emptied({"text": "a", "bad \ud83d": 1}, "").meta == {}
 
 
-def test_meta_nested_beyond_reason_is_refused() -> None:
+def test_meta_nested_beyond_reason_is_left_out() -> None:
     deep: Any = "x"
     for _ in range(5000):
         deep = [deep]
-    assert "nested too deeply" in refusal({"text": "a", "deep": deep}).reason
+    assert emptied({"text": "a", "deep": deep}, "deep").meta == {}
+
+
+def test_embeddings_are_no_notes() -> None:
+    reading = rows({"text": "a", "embedding": [0.5] * 384, "few": [1, 2]})
+    assert (reading.memories[0].meta, reading.left_out) == ({"few": [1, 2]}, {"embeddings": 1})
 
 
 def test_every_refusal_is_a_sentence_with_its_place(tmp_path: Path) -> None:

@@ -60,20 +60,21 @@ def test_bad_csv_rows_and_their_physical_lines(tmp_path: Path) -> None:
     )
     reading = read(path)
     assert [(memory.text, memory.position) for memory in reading.memories] == [
-        ('one\r\ntwo, "quoted"\r\nthree', 0),
-        ("short", 1),
+        ('one\r\ntwo, ""quoted""\r\nthree'.replace('""', '"'), 0),
+        ("NUL  here", 3),
+        ("fox 🦊", 4),
+        ("late", 5),
+        ("spans\r\nlines", 6),
+        ("short", 7),
         ("fox 🦊", 9),
     ]
     assert [(refused.line, refused.field) for refused in reading.refused] == [
         (5, "text"),
         (7, "text"),
-        (8, "text"),
-        (9, "position"),
-        (10, "date"),
         (11, ""),
         (12, ""),
-        (13, "position"),
     ]
+    assert reading.emptied == {"position": 2, "date": 1}
     reasons = {refused.line: refused.reason for refused in reading.refused}
     assert "is not UTF-8 text" in reasons[7]
     assert reasons[11] == "has 4 cells where the header has 3; put cells that hold a comma in quotation marks"
@@ -98,7 +99,7 @@ def test_empty_lines_before_the_header_are_counted(tmp_path: Path) -> None:
 def test_a_quotation_mark_that_is_never_closed(tmp_path: Path) -> None:
     path = write(tmp_path / "a.csv", 'text,role\none,Ann\n"two,Bo\nthree,Ann\n')
     reading = read(path)
-    assert [memory.text for memory in reading.memories] == ["one"]
+    assert [memory.text for memory in reading.memories] == ["one", "three"]
     assert [(refused.line, refused.field) for refused in reading.refused] == [(3, "")]
     assert "never closed" in reading.refused[0].reason
 
@@ -114,8 +115,8 @@ def test_csv_without_a_text_column(tmp_path: Path) -> None:
     with pytest.raises(CoreError) as caught:
         read(write(tmp_path / "a.csv", "id,words\n1,one\n"))
     assert str(caught.value) == (
-        "a.csv has no field “text” (or content, memory, message, body); it has id, words. "
-        "Rename the field that holds the words to “text”."
+        "a.csv has no field “text” (or content, memory, message, body, memory_text); it has id, words. "
+        "Rename the field that holds the words to “text”, or name it: --text-field NAME."
     )
 
 
