@@ -19,9 +19,8 @@ from sklearn.metrics import roc_auc_score
 
 from core.bank.bank import MemoryBank
 from core.progress import finish
-from core.retrieval.rank import rank
 from core.settings import cache_folder
-from core.types import Query
+from core.types import Fit, Query
 
 STUDY = Query("", weighting="cosine", fusion="study", balance=1.0, context=0)
 DEFAULT = Query("")
@@ -48,6 +47,7 @@ def absent(bank: MemoryBank, wanted: list[str] | None) -> dict[str, object]:
     }
     fits: tuple[list[float], list[float]] = [], []
     cosines: tuple[list[float], list[float]] = [], []
+    verdicts: tuple[list[Fit], list[Fit]] = [], []
     kept, refused = [], []
     for name, people in speakers.items():
         own = [q.text for q in asked if q.conversation == name]
@@ -60,18 +60,23 @@ def absent(bank: MemoryBank, wanted: list[str] | None) -> dict[str, object]:
             for theirs, ours in zip(speakers[others[i].conversation], people, strict=False):
                 text = text.replace(theirs, ours)
             renamed.append(text)
-        codes = bank.state.store_queries([*own, *renamed])
+        bank.state.store_queries([*own, *renamed])
         least = bank.recall.floor(Query("x", name)) or 0
         for side, texts in enumerate((own[:150], renamed)):
-            hits = [rank(bank.index(), Query(t, name, k=1), codes[t]) for t in texts]
+            hits = [bank.search(Query(t, name, k=1)) for t in texts]
+            verdicts[side].extend(h.verdict for h in hits if h.verdict)
             fits[side].extend(h.fit for h in hits)
             cosines[side].extend(h.spread["dense"].high for h in hits)
             (kept, refused)[side].extend([(h.fit >= least) == (side == 0) for h in hits])
+    likely = [verdict.probability for side in verdicts for verdict in side]
     truth = [1] * len(fits[0]) + [0] * len(fits[1])
     return {
         "answerable": len(fits[0]), "never said": len(fits[1]),
         "AUROC of fit": round(float(roc_auc_score(truth, [*fits[0], *fits[1]])), 3),
         "AUROC of the best cosine": round(float(roc_auc_score(truth, [*cosines[0], *cosines[1]])), 3),
+        "AUROC of the verdict": round(float(roc_auc_score(truth, likely)), 3),
+        "kept by the verdict": round(float(np.mean([v.level != "nothing" for v in verdicts[0]])), 3),
+        "refused by the verdict": round(float(np.mean([v.level == "nothing" for v in verdicts[1]])), 3),
         "answerable kept": round(float(np.mean(kept)), 3), "never said refused": round(float(np.mean(refused)), 3),
     }  # fmt: skip
 

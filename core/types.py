@@ -26,6 +26,7 @@ __all__ = [
     "Codes",
     "Context",
     "Explanation",
+    "Fit",
     "Floats",
     "Health",
     "Hits",
@@ -228,6 +229,16 @@ class Spread:
 
 
 @dataclass(frozen=True, slots=True)
+class Fit:
+    """How well an answer fits its query."""
+
+    level: Literal["strong", "partial", "nothing"]
+    """``nothing``: nothing stored fits, whatever stands first."""
+    probability: float
+    """That something stored answers it, where as many queries have an answer as have none."""
+
+
+@dataclass(frozen=True, slots=True)
 class Hits:
     """The memories that at least one mode ranks among its first k, and their place in every mode."""
 
@@ -249,6 +260,8 @@ class Hits:
     """The query's own codes, one row."""
     encode_ms: float = 0.0
     rank_ms: float = 0.0
+    verdict: Fit | None = None
+    """Whether anything stored answers the query; None for a query without words."""
 
     def top(self, mode: Mode, k: int | None = None) -> list[int]:
         """Positions in ``ids`` of the k best of one mode that score above 0, best first."""

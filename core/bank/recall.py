@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from core.bank.fit import model_of
 from core.bank.memories import Memories
 from core.bank.state import BankState
 from core.errors import CoreError
@@ -16,11 +17,12 @@ from core.retrieval import explain as explaining
 from core.retrieval.absence import floor
 from core.retrieval.contributions import contributions
 from core.retrieval.counterfactual import Agreement, Flip, without_tokens
+from core.retrieval.fit import features, judged
 from core.retrieval.index import Index
-from core.retrieval.rank import rank
+from core.retrieval.rank import Scored, rank, score
 from core.settings import ASSETS
 from core.store import tables
-from core.types import Codes, Explanation, Floats, Hits, Offsets, Query, Term
+from core.types import Codes, Explanation, Fit, Floats, Hits, Offsets, Query, Term
 
 NEVER_STORED = ASSETS / "never-stored.txt"
 """Questions, ours, about things that hardly any bank holds."""
@@ -40,9 +42,18 @@ class Recall:
         started = time.perf_counter()
         codes, index = self._asked(query), self._state.index()
         encoded = time.perf_counter()
-        hits = rank(index, self._with_floor(query), codes, also)
+        query = self._with_floor(query)
+        scored = score(index, query, codes)
+        hits = rank(index, query, codes, also, scored)
+        verdict = self._fit(index, query, codes, scored)
         ranked = time.perf_counter()
-        return replace(hits, encode_ms=(encoded - started) * 1e3, rank_ms=(ranked - encoded) * 1e3)
+        return replace(hits, encode_ms=(encoded - started) * 1e3, rank_ms=(ranked - encoded) * 1e3, verdict=verdict)
+
+    def _fit(self, index: Index, query: Query, codes: Codes, scored: Scored) -> Fit | None:
+        """Whether anything stored answers a query in words."""
+        if not query.text.strip():
+            return None
+        return judged(model_of(self._state.engine.name), features(index, query, codes, scored))
 
     def compose(self, terms: Sequence[Term], k: int = 10, conversation: str | None = None) -> Hits:
         """The memories that fire some latents and not others, in the sparse mode; scores are activations times weights.

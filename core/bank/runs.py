@@ -22,6 +22,7 @@ from core.bank.state import BankState
 from core.errors import CoreError
 from core.evaluation import explanations, faithfulness, runner
 from core.evaluation.comparison import Comparison, compare
+from core.evaluation.explanations import OCCLUDED
 from core.evaluation.runner import EVALUATED, Evaluation, Outcome
 from core.retrieval.explain import shares_by_latent
 from core.retrieval.index import Index
@@ -273,14 +274,18 @@ class Runs:
         return faithfulness.report(found, len(asked)) | {"provenance": state.provenance(settings)}
 
     def explanations(
-        self, settings: Query | None = None, categories: Sequence[str] | None = None, source: str = QUESTIONS
+        self,
+        settings: Query | None = None,
+        categories: Sequence[str] | None = None,
+        source: str = QUESTIONS,
+        deletions: int = OCCLUDED,
     ) -> Generator[Progress, None, dict[str, Any]]:
         """Whether the reasons of hits are short, say something, and are true: words taken out, sentences read."""
         state, settings = self._state, settings or Query("")
         asked = yield from self.prepared(source, categories)
         codes = state.store_queries([q.text for q in asked])
         found = explanations.hits(state.index(), asked, codes, settings, Memories(state).speakers())
-        taken_out = yield from explanations.deletions(found, codes, state.occlusions.of)
+        taken_out = yield from explanations.deletions(found, codes, state.occlusions.of, deletions)
         figures = explanations.report(found, taken_out, len(asked), Latents(state).trust_shown())
         return figures | {"provenance": state.provenance(settings)}
 

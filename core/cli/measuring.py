@@ -16,6 +16,7 @@ from core.cli.shared import Commands, Result, asked_for, drawn, positive, simila
 from core.encoding.engines import Engine
 from core.encoding.files.weights import locate
 from core.errors import CoreError
+from core.evaluation.explanations import OCCLUDED
 from core.settings import cache_folder
 from core.types import ImportReport
 
@@ -49,6 +50,8 @@ def register(commands: Commands) -> None:
     sub.add_argument("--format", choices=["auto", "locomo", "longmemeval"], default="auto")
     sub.add_argument("--engine", default="minilm")
     sub.add_argument("--categories", help="only questions of these categories, for example 1,2,3,4")
+    sub.add_argument("--deletions", type=positive, default=OCCLUDED, metavar="N",
+                     help=f"hits whose words are taken out in turn (default {OCCLUDED})")  # fmt: skip
     similarity(sub)
 
     sub = commands.add("learn-weights", _learn, "Learn a weight per latent from made-up questions.", bank=False)
@@ -141,7 +144,7 @@ def _faithfulness(a: argparse.Namespace) -> Result:
 def _explanations(a: argparse.Namespace) -> Result:
     file = Path(a.file)
     bank, data_hash = _bank_of(file, a)
-    report = drawn(bank.runs.explanations(asked_for(a), _categories(a)))
+    report = drawn(bank.runs.explanations(asked_for(a), _categories(a), deletions=a.deletions))
     report["provenance"] |= {"data": file.name, "data_sha256": data_hash, "categories": a.categories}
     half, five, taken = report["half_score"], report["top5_share"], report["deletion"]
     trusted = report["label_trust"] or 0

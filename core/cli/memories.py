@@ -11,6 +11,12 @@ from core.cli.shared import Commands, Result, asked_for, drawn, known_conversati
 from core.readers import FORMATS
 from core.types import MODES, Explanation, Hits, ImportReport, Memory
 
+FIT = {
+    "strong": "strong fit ({:.0%} likely to be answered by what is stored)",
+    "partial": "partial fit ({:.0%} likely to be answered by what is stored)",
+    "nothing": "nothing stored fits ({:.0%} likely to be answered); what comes nearest:",
+}
+
 
 def register(commands: Commands) -> None:
     sub = commands.add("import", _import, "Import files into a bank and encode what is new.")
@@ -81,6 +87,7 @@ def _search(a: argparse.Namespace) -> Result:
     result = {
         "query": asdict(hits.query),
         "mode": a.mode,
+        "fit": None if hits.verdict is None else asdict(hits.verdict),
         "n_candidates": hits.n_candidates,
         "encode_ms": round(hits.encode_ms, 2),
         "rank_ms": round(hits.rank_ms, 2),
@@ -89,7 +96,8 @@ def _search(a: argparse.Namespace) -> Result:
     }
     if a.bring:
         result["flips"] = [asdict(flip) for flip in bank.recall.flips(query, a.bring)]
-    lines = [] if top else [f"Nothing in {bank.name} has anything in common with this query ({a.mode})."]
+    lines = [FIT[hits.verdict.level].format(hits.verdict.probability)] if hits.verdict else []
+    lines += [] if top else [f"Nothing in {bank.name} has anything in common with this query ({a.mode})."]
     for place, i in enumerate(top, 1):
         memory = memories[hits.ids[i]]
         lines.append(f"{place:3}  {hits.scores[a.mode][i]:8.3f}  {memory.id}  {short(memory.text)}")

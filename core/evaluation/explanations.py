@@ -76,14 +76,17 @@ def hits(
 
 
 def deletions(
-    found: Sequence[Hit], codes: Mapping[str, Codes], occlude: Callable[[str, tuple[Word, ...]], Occluded]
+    found: Sequence[Hit],
+    codes: Mapping[str, Codes],
+    occlude: Callable[[str, tuple[Word, ...]], Occluded],
+    most: int = OCCLUDED,
 ) -> Generator[Progress, None, list[Deletion]]:
-    """What the stated, a random, the rarest and the most causal word of OCCLUDED hits cost.
+    """What the stated, a random, the rarest and the most causal word of some hits cost, at most ``most``.
 
     occlude: reads a text without each of its words. A long memory is read by its best part alone.
     """
     lots, out = np.random.default_rng(SEED), list[Deletion]()
-    chosen = sorted(lots.permutation(len(found))[:OCCLUDED].tolist())
+    chosen = sorted(lots.permutation(len(found))[:most].tolist())
     for done, i in enumerate(chosen):
         yield Progress(done, len(chosen), "taking out words")
         one = _deletion(found[i], codes[found[i].question.text], occlude, lots)

@@ -46,9 +46,12 @@ def score(index: Index, query: Query, codes: Codes, modes: Sequence[Mode] = ("de
     return Scored(rows, scores, dense_part, sparse_part)
 
 
-def rank(index: Index, query: Query, codes: Codes, also: tuple[str, ...] = ()) -> Hits:
-    """The first k of every mode, and the memories named in ``also``, with their place in every mode."""
-    scored = score(index, query, codes)
+def rank(index: Index, query: Query, codes: Codes, also: tuple[str, ...] = (), scored: Scored | None = None) -> Hits:
+    """The first k of every mode, and the memories named in ``also``, with their place in every mode.
+
+    scored: what ``score`` found, where it was asked before.
+    """
+    scored = scored or score(index, query, codes)
     tops = [order(values, query.k) for values in scored.scores.values()]
     rows = [r for r in map(index.row, also) if r is not None]
     named = np.flatnonzero(np.isin(scored.rows, rows))

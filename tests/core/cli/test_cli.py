@@ -38,7 +38,7 @@ FIGURES = {f"{name}@{k}" for name in ("any", "all", "recall") for k in (5, 10, 2
 }
 SCHEMA = {
     "import": {"read", "added", "already_there", "refused", "questions", "encoded", "bank", "total"},
-    "search": {"query", "mode", "n_candidates", "encode_ms", "rank_ms", "hits", "provenance"},
+    "search": {"query", "mode", "fit", "n_candidates", "encode_ms", "rank_ms", "hits", "provenance"},
     "memory": {
         "id", "text", "role", "conversation", "session", "position", "created", "category", "source", "meta",
         "n_latents", "fvu", "latents", "provenance",
