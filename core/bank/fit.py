@@ -20,10 +20,12 @@ def model_of(engine: str) -> FitModel:
     known = read()["engines"]
     base = engine.partition("+")[0].partition(":")[0]
     found = known.get(engine) or known.get(base) or known[ANY]
-    return FitModel(
-        *(tuple(found[name][feature] for feature in FEATURES) for name in ("mean", "scale", "weight")),
-        found["bias"], found["partial"], found["strong"],
-    )  # fmt: skip
+
+    def column(name: str) -> tuple[float, ...]:
+        return tuple(float(found[name][feature]) for feature in FEATURES)
+
+    numbers = (found["bias"], found["partial"], found["strong"])
+    return FitModel(column("mean"), column("scale"), column("weight"), *numbers)
 
 
 def read() -> dict[str, Any]:
