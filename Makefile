@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PORT ?= 8501
 
 .DEFAULT_GOAL := help
-.PHONY: help run install test check format demo pictures bench requirements commands constraints wheel clean chromium
+.PHONY: help run install test check format demo pictures bench requirements commands links constraints wheel clean chromium
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -42,6 +42,9 @@ requirements: $(VENV)/bin/python ## rewrite requirements.txt from pyproject.toml
 
 commands: $(VENV)/.installed ## rewrite docs/commands.md from the commands' help
 	$(BIN)/python -m docs.commands
+
+links: $(VENV)/.installed ## rewrite docs/links.md from the fields of the pages
+	$(BIN)/python -m docs.links
 
 wheel: $(VENV)/.dev ## build what pip installs, into dist/
 	$(BIN)/pip wheel --no-deps --no-build-isolation --disable-pip-version-check -q -w dist .
