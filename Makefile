@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PORT ?= 8501
 
 .DEFAULT_GOAL := help
-.PHONY: help run install test check format demo pictures bench requirements commands links constraints wheel clean chromium
+.PHONY: help run install test trials check format demo pictures bench requirements commands links constraints wheel clean chromium
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -17,6 +17,11 @@ install: $(VENV)/.ready ## create .venv, install everything, prepare the default
 
 test: $(VENV)/.ready $(VENV)/.dev chromium ## run all tests: unit, pages, real weights, real browser
 	$(BIN)/python -m pytest
+
+trials: $(VENV)/.ready $(VENV)/.dev ## kill, damage and feed the banks at random: minutes, with counts
+	$(BIN)/python -m tests.trials.kills
+	$(BIN)/python -m tests.trials.damage
+	$(BIN)/python -m tests.trials.inputs
 
 check: $(VENV)/.dev ## format, lint, types, walls of the house
 	$(BIN)/ruff format --check .
