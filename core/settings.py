@@ -38,3 +38,8 @@ def data_folder() -> Path:
 def read_only() -> bool:
     """Whether banks may only be looked at: MNEMOSCOPE_READ_ONLY is set, for a demo that many share."""
     return os.environ.get("MNEMOSCOPE_READ_ONLY", "").lower() not in ("", "0", "false", "no")
+
+
+def hub_first() -> bool:
+    """Whether a model that also travels in packages is taken from the hub where it answers."""
+    return os.environ.get("MNEMOSCOPE_SOURCE", "packages").strip().lower() == "hub"

