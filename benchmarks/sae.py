@@ -181,10 +181,10 @@ class Remembered:
         self.d_in, self.device = self._model.d_in, self._model.device
         self._known: dict[int, tuple[Tokens, list[States]]] = {}
 
-    def tokenize(self, texts: list[str]) -> Tokens:
-        key = hash(tuple(texts))
+    def tokenize(self, texts: list[str], query: bool = False) -> Tokens:
+        key = hash((query, *texts))
         if key not in self._known:
-            tokens = self._model.tokenize(texts)
+            tokens = self._model.tokenize(texts, query)
             self._known[key] = (
                 tokens,
                 [
@@ -218,7 +218,7 @@ class Questions:
         old = self.index
         index = Index.build(old.ids, old.texts, old.conversations, old.categories, codes, "", 0)
         texts = sorted({q.text for q in self.asked})
-        asked = encode_with(model, sae, texts, self._embedded(texts)).merged()
+        asked = encode_with(model, sae, texts, self._embedded(texts), query=True).merged()
         of = {text: asked.take([i]) for i, text in enumerate(texts)}
         modes = finish(evaluate(index, self.asked, of, of.__getitem__, Query(""))).report["modes"]
         return {

@@ -30,7 +30,7 @@ def register(commands: Commands) -> None:
     add.add_argument("name")
     add.add_argument("--sae", required=True, help="RELEASE/ID of sae-lens, hub:OWNER/NAME/FOLDER, or a folder")
     add.add_argument("--model", default="", help="OWNER/NAME on the hub, or a folder (default: the one the SAE names)")
-    add.add_argument("--dense", default="pooled", help="OWNER/NAME, a folder, minilm, or pooled: the model's own mean")
+    add.add_argument("--dense", default="pooled", help="OWNER/NAME, a folder, minilm, nomic, or pooled: the model's own mean")
     add.add_argument("--hook", default="", help="for example blocks.6.hook_resid_post (default: the SAE's own)")
     add.add_argument("--layer", type=int, help="the same as --hook blocks.LAYER.hook_resid_post")
     add.add_argument("--document-prefix", default="", help="what the dense embedder sees before a memory")

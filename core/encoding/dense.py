@@ -57,8 +57,11 @@ class EmbeddingModel:
         self._embedder, self._prefix = embedder, prefix
         self.d_in, self.dtype, self.device = embedder.d, torch.float32, embedder.device
 
-    def tokenize(self, texts: list[str]) -> Tokens:
-        """One token a text, from its first to its last character; a text without any sign has a special one."""
+    def tokenize(self, texts: list[str], query: bool = False) -> Tokens:
+        """One token a text, from its first to its last character; a text without any sign has a special one.
+
+        A query is read as any other text: the SAE was trained behind one prefix.
+        """
         start = np.asarray([len(text) - len(text.lstrip()) for text in texts], np.int32)
         end = np.asarray([len(text.rstrip()) for text in texts], np.int32)
         nothing = start >= end

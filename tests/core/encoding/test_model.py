@@ -198,3 +198,46 @@ def test_unit_rows_and_a_zero_row(rows: Any) -> None:
 
     norms = np.linalg.norm(unit(np.asarray(rows, np.float32)), axis=1)
     assert norms.tolist() == [float(any(row)) for row in rows]
+
+
+@pytest.mark.parametrize("own", [False, True], ids=["<s> put in front", "a tokenizer with its own first token"])
+def test_a_prefix_is_read_and_never_becomes_a_latent(
+    folder_of: Callable[[str], Path], own: bool, tmp_path: Path
+) -> None:
+    import json
+    import shutil
+
+    import torch
+
+    from core.encoding.model import TokenModel
+
+    folder = tmp_path / "bert"
+    shutil.copytree(folder_of("bert"), folder)
+    if own:
+        file = folder / "tokenizer.json"
+        written = json.loads(file.read_text())
+        first, text = {"SpecialToken": {"id": "<s>", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}
+        last = {"SpecialToken": {"id": "<unk>", "type_id": 0}}
+        ids = {name: {"id": name, "ids": [i], "tokens": [name]} for name, i in (("<s>", 1), ("<unk>", 2))}
+        written["post_processor"] = {
+            "type": "TemplateProcessing", "single": [first, text, last], "pair": [first, text, last], "special_tokens": ids,
+        }  # fmt: skip
+        file.write_text(json.dumps(written))
+    model = TokenModel(
+        folder, "blocks.1.hook_resid_post", WINDOW, True, torch.float32, prefixes=("nine ten ", "eight ")
+    )
+    tokens = model.tokenize(["one two", "three"])
+    end = [2] if own else []
+    assert tokens.ids.tolist() == [1, 11, 12, 3, 4, *end, 1, 11, 12, 5, *end]
+    assert tokens.text_indptr.tolist() == [0, 2, 3]
+    kept = ~tokens.special
+    assert list(zip(tokens.start[kept].tolist(), tokens.end[kept].tolist(), strict=True)) == [(0, 3), (4, 7), (0, 5)]
+    assert model.tokenize(["one"], query=True).ids.tolist() == [1, 10, 3, *end]
+    (long,) = [model.tokenize([" ".join(WORDS)])]
+    assert np.diff(long.window_indptr).max() <= WINDOW
+    assert long.text_indptr.tolist() == [0, 10]  # every window begins with the prefix, and no word is lost
+    if not own:
+        expected = reference(folder, ["nine", "ten", "one", "two"])
+        np.testing.assert_allclose(states_of(model, ["one two"]), expected[2][3:], atol=1e-5)
+        (batch,) = model.states(model.tokenize(["one two"]))
+        np.testing.assert_allclose(batch.window_sums[0], expected[-1].sum(0), atol=1e-4)  # the prefix counts there
