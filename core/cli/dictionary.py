@@ -13,7 +13,7 @@ from core.bank.latents import SORTS
 from core.cli.shared import Commands, Result, called, drawn, positive
 from core.demo import demo_readings, open_demo
 from core.encoding.engines import EngineSpec, presets
-from core.encoding.files.weights import locate
+from core.encoding.files.weights import locate, trained_folder
 from core.errors import CoreError
 from core.types import Context, Label, Progress
 
@@ -67,7 +67,9 @@ def register(commands: Commands) -> None:
         "--corpus", required=True, metavar="FOLDER", help="a folder of .jsonl or .jsonl.gz files with “text”"
     )
     sub.add_argument("--tokens", type=_count, default=10_000_000, metavar="N")
-    sub.add_argument("--out", default="sae", metavar="FOLDER", help="where the SAE is saved (default ./sae)")
+    sub.add_argument(
+        "--out", metavar="FOLDER", help="where the SAE is saved (default: where the engine waits for one, else ./sae)"
+    )
     sub.add_argument("--architecture", choices=["topk", "batchtopk", "matryoshka", "jumprelu"], default="topk")
     sub.add_argument("--width", type=positive, default=16384, help="latents in the dictionary")
     sub.add_argument("--k", type=positive, default=40, help="active latents per token")
@@ -110,8 +112,10 @@ def _train(a: argparse.Namespace) -> Result:
         spellings=a.spellings,
         rounds=a.rounds,
     )
-    drawn(train(_spec(a.engine), Path(a.corpus), plan, Path(a.out)))
-    report = json.loads((Path(a.out) / "report.json").read_text(encoding="utf-8"))
+    spec = _spec(a.engine)
+    out = Path(a.out) if a.out else trained_folder(spec.sae) or Path("sae")
+    drawn(train(spec, Path(a.corpus), plan, out))
+    report = json.loads((out / "report.json").read_text(encoding="utf-8"))
     return report, [f"{name}: {value}" for name, value in report.items()]
 
 

@@ -30,7 +30,9 @@ def register(commands: Commands) -> None:
     add.add_argument("name")
     add.add_argument("--sae", required=True, help="RELEASE/ID of sae-lens, hub:OWNER/NAME/FOLDER, or a folder")
     add.add_argument("--model", default="", help="OWNER/NAME on the hub, or a folder (default: the one the SAE names)")
-    add.add_argument("--dense", default="pooled", help="OWNER/NAME, a folder, minilm, nomic, or pooled: the model's own mean")
+    add.add_argument(
+        "--dense", default="pooled", help="OWNER/NAME, a folder, minilm, nomic, or pooled: the model's own mean"
+    )
     add.add_argument("--hook", default="", help="for example blocks.6.hook_resid_post (default: the SAE's own)")
     add.add_argument("--layer", type=int, help="the same as --hook blocks.LAYER.hook_resid_post")
     add.add_argument("--document-prefix", default="", help="what the dense embedder sees before a memory")
@@ -54,6 +56,7 @@ def _engines(a: argparse.Namespace) -> Result:
     result = [_about(Engine(spec)) for spec in presets().values()]
     lines = [
         f"{e['name']:16} {'ready' if e['ready'] else 'missing: ' + ' '.join(e['missing'])}  {e['title']}"
+        + ("" if e["ready"] or not e["licence"] else f" (fetched under {e['licence']}, {e['bytes'] / 1e9:.1f} GB)")
         for e in result
     ]
     return result, lines
@@ -67,6 +70,7 @@ def _about(engine: Engine) -> dict[str, Any]:
         "ready": not missing,
         "missing": missing,
         "bytes": engine.size,
+        "licence": engine.spec.licence,
         "hook": engine.spec.hook,
     }
     return about if missing else about | {"fingerprint": engine.fingerprint}

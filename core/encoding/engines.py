@@ -22,7 +22,7 @@ from core.encoding import catalogue
 from core.encoding.catalogue import Catalogue
 from core.encoding.files import hub, releases
 from core.encoding.files.releases import Release
-from core.encoding.files.weights import digest, downloadable, identity, locate, prepare, weight_files
+from core.encoding.files.weights import digest, downloadable, identity, licence, locate, prepare, weight_files
 from core.encoding.pooling import cut, pool
 from core.encoding.sae import formats
 from core.errors import CoreError, EngineMissing
@@ -105,6 +105,11 @@ class EngineSpec:
     def prefixes(self) -> tuple[str, str]:
         """What stands before a document and before a query."""
         return self.document_prefix, self.query_prefix
+
+    @property
+    def licence(self) -> str:
+        """Licences of the models that packages bring, to be read before they are fetched; empty where none is."""
+        return ", ".join(dict.fromkeys(filter(None, map(licence, (self.model, self.dense)))))
 
     @property
     def one_token(self) -> bool:

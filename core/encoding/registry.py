@@ -69,8 +69,8 @@ def make(
     """An engine from what somebody typed.
 
     model, dense: a place (hub:…, folder:…, package:…), OWNER/NAME on the hub, or a folder; dense may be ``pooled``
-    (the mean of the model's last layer), ``minilm`` or ``nomic``. sae: RELEASE/ID of sae-lens' directory, a place, or a folder.
-    What is left out is what the SAE says: its model, its hook, its window. Raises CoreError.
+    (the mean of the model's last layer), ``minilm`` or ``nomic``. sae: RELEASE/ID of sae-lens' directory, a place, or a
+    folder. What is left out is what the SAE says: its model, its hook, its window. Raises CoreError.
     """
     if not re.fullmatch(r"[A-Za-z0-9][\w.-]{0,39}", name):
         raise CoreError("An engine's name has 1 to 40 letters, digits, dots, hyphens or underscores.")

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from core.encoding.engines import EngineSpec, token_model
-from core.encoding.files.weights import write_atomically
+from core.encoding.files.weights import prepare, write_atomically
 from core.errors import CoreError
 from core.settings import cache_folder
 from core.training.corpus import pieces
@@ -73,6 +73,7 @@ def train(spec: EngineSpec, corpus: Path, plan: TrainingPlan, out: Path) -> Gene
     from sae_lens.config import SAETrainerConfig
 
     keep_freed_memory()
+    yield from prepare(spec.model)
     yield Progress(0, plan.tokens, "loading the model")
     torch.manual_seed(plan.seed)
     model = token_model(spec)

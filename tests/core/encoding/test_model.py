@@ -220,7 +220,8 @@ def test_a_prefix_is_read_and_never_becomes_a_latent(
         last = {"SpecialToken": {"id": "<unk>", "type_id": 0}}
         ids = {name: {"id": name, "ids": [i], "tokens": [name]} for name, i in (("<s>", 1), ("<unk>", 2))}
         written["post_processor"] = {
-            "type": "TemplateProcessing", "single": [first, text, last], "pair": [first, text, last], "special_tokens": ids,
+            "type": "TemplateProcessing", "special_tokens": ids,
+            "single": [first, text, last], "pair": [first, text, last],
         }  # fmt: skip
         file.write_text(json.dumps(written))
     model = TokenModel(

