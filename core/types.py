@@ -47,6 +47,7 @@ __all__ = [
     "Question",
     "Reading",
     "Refusal",
+    "Replacement",
     "Share",
     "Span",
     "Spread",
@@ -159,8 +160,18 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
+class Replacement:
+    """A stored memory whose text is another one in the file that was read."""
+
+    id: str
+    old: str
+    new: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
 class ImportReport:
-    """What became of the rows of an import. ``read = added + already_there + refused``."""
+    """What became of the rows of an import: each was added, there already, replaced, offered or refused."""
 
     read: int = 0
     added: int = 0
@@ -170,6 +181,18 @@ class ImportReport:
     """Questions stored or already there."""
     encoded: int = 0
     """Memories that got their codes in this run."""
+    refused_more: int = 0
+    """Rows refused beyond those in ``refused``."""
+    offered: tuple[Replacement, ...] = ()
+    """Corrections of stored memories that wait for a word: nothing of them was stored."""
+    replaced: int = 0
+    """Memories whose text was replaced; the old ones are kept as versions."""
+    left_out: Mapping[str, int] = field(default_factory=dict)
+    """What was passed over on purpose, and how often."""
+    emptied: Mapping[str, int] = field(default_factory=dict)
+    """Fields that could not be understood, and how often."""
+    said: tuple[str, ...] = ()
+    """What had to be found out or assumed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ from core.bank.state import BankState
 from core.bank.timeline import Timeline
 from core.bank.trust import Trust
 from core.encoding.engines import Encoder
+from core.readers import Options
 from core.retrieval.index import Index
 from core.types import (
     Codes,
@@ -115,10 +116,16 @@ class MemoryBank:
         return Intake(self.state).add([reading], encode)
 
     def import_files(
-        self, files: Sequence[str | Path], format: str = "auto", encode: bool = True
+        self,
+        files: Sequence[str | Path],
+        format: str = "auto",
+        encode: bool = True,
+        options: Options | None = None,
+        replace: bool = False,
     ) -> Generator[Progress, None, ImportReport]:
-        """Read, store and encode files. Everything readable is stored; the report says what was not, and why."""
-        return Intake(self.state).import_files(files, format, encode)
+        """Read, store and encode files, folders and zips. Everything readable is stored; the report says what was not,
+        and why. replace: whether a corrected text replaces the stored one, which is kept as a version."""
+        return Intake(self.state).import_files(files, format, encode, options, replace)
 
     def encode(self) -> Generator[Progress, None, int]:
         """Give every memory without codes of this engine its codes, batch by batch; how many got them."""

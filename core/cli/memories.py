@@ -8,7 +8,8 @@ from typing import Any
 
 from core.bank.bank import MemoryBank
 from core.cli.shared import Commands, Result, asked_for, drawn, known_conversation, positive, short, similarity
-from core.readers import FORMATS
+from core.errors import CoreError
+from core.readers import FORMATS, Options
 from core.types import MODES, Explanation, Hits, ImportReport, Memory
 
 FIT = {
@@ -22,6 +23,13 @@ def register(commands: Commands) -> None:
     sub = commands.add("import", _import, "Import files into a bank and encode what is new.")
     sub.add_argument("files", nargs="+", metavar="FILE")
     sub.add_argument("--format", choices=list(FORMATS), default="auto")
+    sub.add_argument("--encoding", default="", help="for example gb18030, where it is not found by itself")
+    sub.add_argument("--repair", action="store_true", help="mend letters that were decoded wrongly once (“cafÃ©”)")
+    order = sub.add_mutually_exclusive_group()
+    order.add_argument("--day-first", dest="day_first", action="store_true", default=None, help="05/06/2023 is 5 June")
+    order.add_argument("--month-first", dest="day_first", action="store_false", help="05/06/2023 is May 6")
+    sub.add_argument("--text-field", default="", metavar="PATH", help="where a nested file has its texts: a.b[].c")
+    sub.add_argument("--replace", action="store_true", help="corrected texts replace stored ones, kept as versions")
 
     commands.add("encode", _encode, "Give every memory of a bank its codes of an engine; goes on where it was stopped.")
 
@@ -43,7 +51,8 @@ def register(commands: Commands) -> None:
 
 def _import(a: argparse.Namespace) -> Result:
     bank = MemoryBank.open(a.bank, a.engine)
-    report: ImportReport = drawn(bank.import_files(a.files, a.format))
+    options = Options(a.encoding, a.repair, a.day_first, a.text_field)
+    report: ImportReport = drawn(bank.import_files(a.files, a.format, True, options, a.replace))
     counts = bank.memories.counts()
     result = asdict(report) | {
         "refused": [asdict(r) for r in report.refused],
@@ -52,10 +61,18 @@ def _import(a: argparse.Namespace) -> Result:
     }
     lines = [
         f"{report.read:,} read, {report.added:,} added, {report.already_there:,} already there, "
-        f"{len(report.refused):,} refused; {report.questions:,} questions; {report.encoded:,} memories encoded.",
+        f"{len(report.refused) + report.refused_more:,} refused; {report.questions:,} questions; "
+        f"{report.encoded:,} memories encoded.",
         f"{bank.path} now holds {counts['memories']:,} memories.",
+        *(f"{count:,} {what} left out" for what, count in report.left_out.items()),
+        *report.said,
+        *(f"corrected in {r.source}, not stored (--replace): {r.id}: {short(r.new)}" for r in report.offered),
+        *([f"{report.replaced:,} memories replaced; their old texts are kept."] if report.replaced else []),
         *(f"refused: {r}" for r in report.refused),
+        *([f"refused: {report.refused_more:,} rows more"] if report.refused_more else []),
     ]
+    if report.refused and not (report.added or report.already_there or report.questions or report.offered):
+        raise CoreError("No row could be read. " + " ".join(f"{r}." for r in report.refused[:5]))
     return result, lines
 
 

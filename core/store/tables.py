@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable, Sequence
-from pathlib import PurePath
 from typing import Any
 
 import duckdb
@@ -13,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from core.errors import EngineMismatch
-from core.types import Codes, Memory, Question, Refusal
+from core.types import Codes, Memory, Question
 
 Cursor = duckdb.DuckDBPyConnection
 
@@ -27,55 +25,8 @@ _CODE = "dense, part_start, part_latents, latents, max, sum, peak, token_start, 
 # --- memories ---------------------------------------------------------------------------------------------------------
 
 
-def content_hash(m: Memory) -> str:
-    """What makes a memory the same memory: where it came from, where it stood, and its words."""
-    parts = (m.source, m.conversation, m.session, str(m.position), m.role, m.text)
-    return hashlib.sha256("\x00".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:32]
-
-
-def add_memories(cursor: Cursor, memories: Sequence[Memory]) -> tuple[int, int, list[Refusal]]:
-    """(added, already there, refused). An id that another source already uses gets its source's name in front."""
-    if not memories:
-        return 0, 0, []
-    hashes = [content_hash(m) for m in memories]
-    incoming = {"id": [m.id for m in memories], "prefixed": [_prefixed(m) for m in memories], "hash": hashes}
-    cursor.register("incoming", pa.table(incoming))
-    known = {r[0] for r in cursor.execute("select hash from memories semi join incoming using (hash)").fetchall()}
-    taken = dict(
-        cursor.execute(
-            """select id, source from memories
-               where id in (select id from incoming union all select prefixed from incoming)"""
-        ).fetchall()
-    )
-    cursor.unregister("incoming")
-    rows, hashes_of_rows, refused, there = [], [], [], 0
-    for memory, digest in zip(memories, hashes, strict=True):
-        if digest in known:
-            there += 1
-            continue
-        name = memory.id
-        if name in taken and taken[name] != memory.source:
-            name = _prefixed(memory)
-        if name in taken:
-            reason = f"the id “{memory.id}” already names another memory; the stored one was kept."
-            refused.append(Refusal(memory.source, 0, "id", reason))
-            continue
-        known.add(digest)
-        taken[name] = memory.source
-        rows.append((name, memory))
-        hashes_of_rows.append(digest)
-    if rows:
-        cursor.register("incoming", _memory_table(rows, hashes_of_rows))
-        cursor.execute(f"insert into memories ({_MEMORY}, hash) select {_MEMORY}, hash from incoming")
-        cursor.unregister("incoming")
-    return len(rows), there, refused
-
-
-def _prefixed(memory: Memory) -> str:
-    return f"{PurePath(memory.source).stem}/{memory.id}"
-
-
-def _memory_table(rows: Sequence[tuple[str, Memory]], hashes: list[str]) -> pa.Table:
+def memory_table(rows: Sequence[tuple[str, Memory]], hashes: list[str]) -> pa.Table:
+    """(id, memory) of each row with its hash, as it is stored."""
     plain = {name: [getattr(m, name) for _, m in rows] for name in _MEMORY.split(", ") if name not in ("id", "meta")}
     columns: dict[str, Any] = {"id": [name for name, _ in rows], **plain, "hash": hashes}
     columns["meta"] = [json.dumps(dict(m.meta), ensure_ascii=False, sort_keys=True) for _, m in rows]
@@ -119,8 +70,8 @@ def around(cursor: Cursor, memory: Memory, radius: int) -> list[Memory]:
     """The memory and those said just before and after it in its conversation."""
     return _memories(
         cursor,
-        "where conversation = ? and source = ? and position between ? and ? order by position, id",
-        [memory.conversation, memory.source, memory.position - radius, memory.position + radius],
+        "where conversation = ? and position between ? and ? order by position, id",
+        [memory.conversation, memory.position - radius, memory.position + radius],
     )
 
 

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 import core.bank.state
-from core import MemoryBank, Query, Question, Refusal
+from core import MemoryBank, Query, Question
 from core.bank.intake import Intake
 from core.errors import CoreError, EngineMismatch, EngineMissing
 from core.progress import finish
@@ -77,11 +77,10 @@ def test_several_files_are_one_report(tmp_path: Path, encoder: FakeEncoder) -> N
     ]
     bank = MemoryBank.open(tmp_path / "bank.duckdb", encoder)
     report = finish(bank.import_files(files))
-    assert (report.read, report.added, report.already_there, report.encoded) == (4, 3, 0, 3)
-    assert report.refused == (
-        Refusal("d.jsonl", 0, "id", "the id “a” already names another memory; the stored one was kept."),
-    )
-    assert {m.id: m.text for m in bank.memories.find()} == {"a": "First.", "b": "New.", "e/a": "Of another file."}
+    assert (report.read, report.added, report.already_there, report.encoded) == (4, 4, 0, 4)
+    assert report.refused == report.offered == ()
+    found = {m.id: m.text for m in bank.memories.find()}
+    assert found == {"a": "First.", "d/a": "Changed.", "b": "New.", "e/a": "Of another file."}
 
 
 def test_storing_without_encoding(tmp_path: Path, encoder: FakeEncoder) -> None:
@@ -170,12 +169,13 @@ import sys
 import core.bank.state
 from core import MemoryBank
 from core.progress import finish
-from core.store import tables
+from core.store import intake, tables
 from tests.fakes import FakeEncoder
 
 core.bank.state.CHARACTERS_PER_BATCH = {BATCH}
 path, file, where, nth = sys.argv[1:]
-owner, name = (FakeEncoder, "encode") if where == "encode" else (tables, where)
+owner = {{"encode": FakeEncoder, "add": intake}}.get(where, tables)
+name = where
 original, calls = getattr(owner, name), 0
 
 def stopping(*arguments, **named):
@@ -197,7 +197,7 @@ print("finished", flush=True)
 @pytest.mark.parametrize(
     ("where", "nth", "stored", "encoded"),
     [
-        pytest.param("add_memories", 1, 0, 0, id="while the memories are stored"),
+        pytest.param("add", 1, 0, 0, id="while the memories are stored"),
         pytest.param("encode", 1, 12, 0, id="while the first batch is encoded"),
         pytest.param("encode", 3, 12, 6, id="while the third batch is encoded"),
         pytest.param("add_codes", 3, 12, 6, id="between the third batch and its commit"),

@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from core.errors import EngineMismatch
-from core.store import Database, tables
-from core.types import Codes, Memory, Question, Refusal
+from core.store import Database, intake, tables
+from core.types import Codes, Memory, Question
 from tests.handmade import assert_same_codes, codes, parted, random_codes
 
 FULL = Memory(
@@ -31,9 +31,10 @@ HOSTILE = [
 ]
 
 
-def add(database: Database, *memories: Memory) -> tuple[int, int, list[Refusal]]:
+def add(database: Database, *memories: Memory) -> tuple[int, int, list[str]]:
     with database.write() as cursor:
-        return tables.add_memories(cursor, memories)
+        stored = intake.add(cursor, memories)
+    return stored.added, stored.there, [offer.new for offer in stored.offered]
 
 
 def all_memories(database: Database) -> dict[str, Memory]:
@@ -47,28 +48,28 @@ def all_memories(database: Database) -> dict[str, Memory]:
 @pytest.mark.parametrize(
     "change",
     [
-        {"source": "b"},
         {"conversation": "d"},
-        {"session": "s2"},
-        {"position": 8},
+        {"created": None},
         {"role": "Ben"},
         {"text": "It snowed."},
     ],
     ids=lambda change: next(iter(change)),
 )
 def test_the_content_hash_covers(change: dict[str, object]) -> None:
-    assert tables.content_hash(replace(FULL, **change)) != tables.content_hash(FULL)
+    assert intake.content_of(replace(FULL, **change)) != intake.content_of(FULL)
 
 
 @pytest.mark.parametrize(
-    "change", [{"id": "c/2"}, {"created": None}, {"category": ""}, {"meta": {}}], ids=lambda change: next(iter(change))
+    "change",
+    [{"id": "c/2"}, {"source": "b"}, {"session": "s2"}, {"position": 8}, {"category": ""}, {"meta": {}}],
+    ids=lambda change: next(iter(change)),
 )
 def test_the_content_hash_leaves_out(change: dict[str, object]) -> None:
-    assert tables.content_hash(replace(FULL, **change)) == tables.content_hash(FULL)
+    assert intake.content_of(replace(FULL, **change)) == intake.content_of(FULL)
 
 
 def test_a_text_cannot_slip_into_the_next_field() -> None:
-    joined = {tables.content_hash(replace(FULL, session=s, role=r)) for s, r in (("ab", ""), ("a", "b"), ("", "ab"))}
+    joined = {intake.content_of(replace(FULL, conversation=s, role=r)) for s, r in (("ab", ""), ("a", "b"), ("", "ab"))}
     assert len(joined) == 3
 
 
@@ -110,20 +111,17 @@ def test_an_id_of_another_source_gets_its_own_in_front(database: Database) -> No
 
 
 @pytest.mark.parametrize("renamed", [False, True], ids=["its id", "an id with its source in front"])
-def test_an_id_that_names_another_memory_is_refused(database: Database, renamed: bool) -> None:
+def test_another_text_under_a_known_id_is_offered(database: Database, renamed: bool) -> None:
     first = replace(FULL, source="b.jsonl", text="The first.")
     add(database, *([FULL] if renamed else []), first)
     before = all_memories(database)
-    added, there, refused = add(database, replace(first, text="The second."), Memory("new", "kept", source="b.jsonl"))
-    assert (added, there) == (1, 0)
-    reason = "the id “c/1” already names another memory; the stored one was kept."
-    assert refused == [Refusal("b.jsonl", 0, "id", reason)]
-    assert all_memories(database) == before | {"new": Memory("new", "kept", source="b.jsonl")}
+    new = Memory("new", "kept", source="b.jsonl")
+    assert add(database, replace(first, text="The second."), new) == (1, 0, ["The second."])
+    assert all_memories(database) == before | {"new": new}
 
 
 def test_two_rows_of_one_batch_that_claim_one_id(database: Database) -> None:
-    added, there, refused = add(database, FULL, replace(FULL, text="Different."))
-    assert (added, there, len(refused)) == (1, 0, 1)
+    assert add(database, FULL, replace(FULL, text="Different.")) == (1, 0, ["Different."])
     assert all_memories(database)["c/1"].text == FULL.text
 
 
@@ -138,7 +136,7 @@ def test_hostile_words_are_only_words(database: Database, words: str) -> None:
     question = Question(words, words, words, (words, words), words, words, words)
     known = random_codes(1, 9, 0)
     with database.write() as cursor:
-        assert tables.add_memories(cursor, [memory, Memory("plain", "plain")]) == (2, 0, [])
+        assert intake.add(cursor, [memory, Memory("plain", "plain")]).added == 2
         tables.add_questions(cursor, [question])
         tables.add_engine(cursor, words, words, known, {"name": words})
         tables.add_codes(cursor, words, [words], known)
