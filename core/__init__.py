@@ -4,6 +4,7 @@
 >>> bank = MemoryBank.open("memories.duckdb")
 """
 
+from core.alignment import Alignment, Word
 from core.analysis.contrast import Contrast
 from core.analysis.overlap import MEASURES
 from core.bank.bank import MemoryBank
@@ -35,6 +36,7 @@ from core.types import (
     Codes,
     Context,
     Explanation,
+    Fit,
     Health,
     Hits,
     ImportReport,
@@ -69,6 +71,7 @@ __all__ = [
     "SIMILARITIES",
     "WEIGHTINGS",
     "Agreement",
+    "Alignment",
     "Case",
     "Codes",
     "Context",
@@ -78,6 +81,7 @@ __all__ = [
     "EngineComparison",
     "EngineSpec",
     "Explanation",
+    "Fit",
     "Flip",
     "Health",
     "HeldCodes",
@@ -108,6 +112,7 @@ __all__ = [
     "Term",
     "Timeline",
     "TokenTrace",
+    "Word",
     "data_folder",
     "defused",
     "given_path",

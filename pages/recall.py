@@ -7,7 +7,7 @@ import streamlit as st
 from core import Explanation, Hits, MemoryBank, Query
 from ui.address import link, ways
 from ui.kit import cards as hits
-from ui.kit import choice, prose, states, tray
+from ui.kit import choice, prose, states, threads, tray
 from ui.kit import shares as why
 from ui.kit.page import Body
 from ui.kit.tokens import TokenValues
@@ -18,6 +18,7 @@ from ui.session import answers
 from ui.shell import frame
 
 ALL = 10_000
+FIRES, CAUSES = "where it fires", "what causes it"
 
 
 def choose_memory(memory: str) -> None:
@@ -46,7 +47,8 @@ def known_memory(bank: MemoryBank, memory: str | None) -> str | None:
 
 def explained(bank: MemoryBank, query: Query, found: Hits, memory: str, latent: int | None) -> Explanation:
     """The chosen hit: its standing, both texts with tinted tokens, its latents."""
-    explanation = answers.explain(bank, query, memory)
+    causes = bank.engine.warm and st.session_state.get("why_basis") == CAUSES
+    explanation = answers.explain(bank, query, memory, causes)
     traces = [answers.trace(bank, text) if text else None for text in (query.text, explanation.memory.text)]
     stored = [(query.text, found.query_codes), (explanation.memory.text, answers.codes(bank, (memory,))[memory])]
     sides = [
@@ -59,6 +61,13 @@ def explained(bank: MemoryBank, query: Query, found: Hits, memory: str, latent: 
         prose.small(why.standing(explanation))
         marks.buttons(bank, query.text, memory)
         st.button("Open in Memory", icon=":material/notes:", on_click=ways.open_memory, args=(memory, latent))
+    words = answers.labels(bank, threads.asked(explanation.alignment))
+    threads.draw(explanation, words, ways.open_latent)
+    if bank.engine.warm:
+        st.segmented_control(
+            "What the words of the memory are given", [FIRES, CAUSES], default=FIRES, key="why_basis",
+            label_visibility="collapsed", help="What causes it: the memory is read again without each of its words.",
+        )  # fmt: skip
     whatif.edits(bank, query, explanation)
     whatif.flips(bank, query, explanation)
     everything = st.session_state.get("why_all", False)
@@ -66,7 +75,9 @@ def explained(bank: MemoryBank, query: Query, found: Hits, memory: str, latent: 
     names = answers.labels(bank, why.listed(explanation, latent, shown))
     if latent is not None and latent not in {share.latent for share in explanation.shares}:
         st.caption(f"Latent {latent} does not fire in both texts, so it adds nothing here.")
-    why.draw(why.data(explanation, sides[0], sides[1], latent, shown, names), choice.choose_latent, ways.open_latent)
+    with st.expander("Latent by latent", expanded=latent is not None, icon=":material/table_rows:"):
+        drawn = why.data(explanation, sides[0], sides[1], latent, shown, names)
+        why.draw(drawn, choice.choose_latent, ways.open_latent)
     with st.container(horizontal=True, vertical_alignment="center"):
         prose.small(why.summary(explanation, shown))
         marks.learn(bank, query.text)
@@ -104,12 +115,15 @@ def draw(page: Body) -> None:
     if best is None:
         st.write("Nothing stored resembles this query. Ask in other words, or choose another conversation.")
         return
+    if found.verdict is not None:
+        prose.small(hits.fitting(found.verdict))
     if nothing := hits.nothing(found):
         st.info(nothing, icon=":material/search_off:")
     memory = memory if memory in found.ids else best
     memories = answers.memories(bank, found.ids)
     marked = answers.marks(bank, query.text)
-    hits.draw(found, memories, answers.codes(bank, found.ids), memory, choose_memory, marked)
+    joined = answers.threads(bank, query, found.ids)
+    hits.draw(found, memories, answers.codes(bank, found.ids), memory, choose_memory, marked, joined)
     page.export("hits", lambda: hits.export_rows(found, memories))
     if rows := whatif.disagreement(bank, query, found):
         page.export("disagreement", lambda: rows)
@@ -117,6 +131,7 @@ def draw(page: Body) -> None:
     page.export(
         "explanation", lambda: why.export_rows(explanation, answers.labels(bank, why.listed(explanation, None, ALL)))
     )
+    page.export("pairs of words", lambda: threads.export_rows(explanation))
     if marked:
         page.export("marks", lambda: marks.export_rows(bank))
     page.python = asking.python(bank, query, memory)

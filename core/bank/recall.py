@@ -20,6 +20,7 @@ from core.retrieval.counterfactual import Agreement, Flip, without_tokens
 from core.retrieval.fit import features, judged
 from core.retrieval.index import Index
 from core.retrieval.rank import Scored, rank, score
+from core.retrieval.sentence import line
 from core.settings import ASSETS
 from core.store import tables
 from core.types import Codes, Explanation, Fit, Floats, Hits, Offsets, Query, Term
@@ -99,6 +100,15 @@ class Recall:
         occluded = self._state.occlusions.of
         laid_out = explaining.by_cause(index, query, asked, memory.id, occluded) if causes else None
         return explaining.explain(index, query, asked, memory, self._memories.speakers(), laid_out)
+
+    def threads(self, query: Query, ids: Sequence[str]) -> dict[str, str]:
+        """The strongest pairs of words of some hits, a line each; empty where none says something."""
+        index, asked, speakers = self._state.index(), self._asked(query), self._memories.speakers()
+        rows = self._rows(ids)
+        return {
+            name: line(explaining.alignment(index, query, asked, int(row), speakers))
+            for name, row in zip(ids, rows, strict=True)
+        }
 
     def contributions(self, query: Query, ids: Sequence[str]) -> Floats:
         """float32 [len(ids), 1 + terms], what the words in total and each term add to the sparse score of memories."""

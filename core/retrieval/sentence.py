@@ -56,6 +56,16 @@ def sentence(alignment: Alignment) -> Sentence:
     return Sentence(tuple(p for p in (*pieces, *around, (".", False)) if p[0]), tuple(dict.fromkeys(words)))
 
 
+def line(alignment: Alignment, most: int = 3) -> str:
+    """The strongest pairs of words that say something, in one line: frosting 37 % · cake ↔ filling 7 %."""
+    score = alignment.score
+    found = [p for p in alignment.pairs() if p.content and p.share > 0][:most] if score > 0 else []
+    return " · ".join(
+        f"{p.memory[:LONGEST] if p.same else f'{p.query[:LONGEST]} ↔ {p.memory[:LONGEST]}'} {_percent(p.share / score)}"
+        for p in found
+    )
+
+
 def _reasons(pairs: Sequence[WordPair], score: float) -> list[_Reason]:
     said: list[_Reason] = []
     kin: dict[str, list[WordPair]] = {}

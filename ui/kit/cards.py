@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from core import MODES, Codes, Hits, Memory, Mode
+from core import MODES, Codes, Fit, Hits, Memory, Mode
 from ui.kit import components, prose
 from ui.kit.colours import MODE_COLOURS
 from ui.kit.tokens import spectrum
@@ -27,6 +27,7 @@ HELP: dict[Mode, str] = {
 TEXT_SHOWN = 420
 """Characters of a memory that travel to a card, which shows three lines."""
 UNMARKED: Mapping[str, bool] = {}
+NO_THREADS: Mapping[str, str] = {}
 MARKS: Mapping[bool | None, str] = {True: "right", False: "wrong"}
 
 
@@ -41,11 +42,12 @@ def columns(
     codes: Mapping[str, Codes],
     chosen: str | None,
     marks: Mapping[str, bool] = UNMARKED,
+    threads: Mapping[str, str] = NO_THREADS,
 ) -> list[dict[str, Any]]:
     """One column per mode, left to right, with where each memory moved against the column on its left."""
     modes = [mode for mode in MODES if mode in hits.scores]
     pairs = zip(modes, [None, *modes], strict=False)
-    return [_column(hits, mode, left, memories, codes, chosen, marks) for mode, left in pairs]
+    return [_column(hits, mode, left, memories, codes, chosen, marks, threads) for mode, left in pairs]
 
 
 def _column(
@@ -56,6 +58,7 @@ def _column(
     codes: Mapping[str, Codes],
     chosen: str | None,
     marks: Mapping[str, bool],
+    threads: Mapping[str, str] = NO_THREADS,
 ) -> dict[str, Any]:
     top, recalled = hits.top(mode), hits.spread[mode].recalled
     parts_of = split(hits) if mode == "combined" else {}
@@ -73,6 +76,7 @@ def _column(
                 "moved": words,
                 "split": parts_of.get(memory.id),
                 "below": rank > recalled,
+                "threads": threads.get(memory.id, ""),
                 "mark": MARKS.get(marks.get(memory.id)),
                 "aria": f"{mode}, rank {rank}, score {prose.number(score)}{', ' + words if words else ''}"
                 f"{', below the line' if rank > recalled else ''}{marked(marks.get(memory.id))}: "
@@ -107,6 +111,18 @@ def strip(hits: Hits, mode: Mode) -> dict[str, Any] | None:
             "; "
         ),
     }
+
+
+VERDICTS = {
+    "strong": "● strong fit",
+    "partial": "◐ partial fit",
+    "nothing": "○ nothing stored fits; the nearest are shown",
+}
+
+
+def fitting(fit: Fit) -> str:
+    """How well the answer fits, with how likely it is that something stored answers the question."""
+    return f"{VERDICTS[fit.level]} · {prose.percent(fit.probability)} likely to be answered by what is stored"
 
 
 def nothing(hits: Hits) -> str:
@@ -174,8 +190,10 @@ def draw(
     chosen: str | None,
     choose: Callable[[str], None],
     marks: Mapping[str, bool] = UNMARKED,
+    threads: Mapping[str, str] = NO_THREADS,
 ) -> None:
-    drawn = columns(hits, memories, codes, chosen, marks)
+    """threads: by memory, the words that join it to the query, in a line."""
+    drawn = columns(hits, memories, codes, chosen, marks, threads)
     data = {"columns": drawn, "chosen": chosen, "colours": dict(MODE_COLOURS), "scrolling": True}
     components.draw("hits", "recall_hits", data, chosen=choose)
 

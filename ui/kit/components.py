@@ -29,7 +29,7 @@ def _component(name: str) -> Any:
     )
 
 
-_NAMES = ("hits", "why", "strip", "chips", "dictionary", "passages", "mixer", "mixture")
+_NAMES = ("hits", "why", "threads", "strip", "chips", "dictionary", "passages", "mixer", "mixture")
 _RENDERERS = {name: _component(name) for name in _NAMES}
 
 

@@ -169,8 +169,13 @@ def search(bank: MemoryBank, query: Query, also: tuple[str, ...] = ()) -> Hits:
 
 
 @remembered(256)
-def explain(bank: MemoryBank, query: Query, memory: str) -> Explanation:
-    return bank.explain(query, memory)
+def explain(bank: MemoryBank, query: Query, memory: str, causes: bool = False) -> Explanation:
+    return bank.explain(query, memory, causes)
+
+
+@remembered(256)
+def threads(bank: MemoryBank, query: Query, memories: tuple[str, ...]) -> dict[str, str]:
+    return bank.recall.threads(query, memories)
 
 
 @remembered(128)

@@ -20,6 +20,7 @@ export default function ({ parentElement, data, setTriggerValue }) {
         row.split ? split(row.split) : null,
         row.score ? el("span", { class: "score" }, row.score) : null),
       el("span", { class: "text" }, row.text),
+      row.threads ? el("span", { class: "joined quiet small", title: "the words that join it to the question, with their share of the sparse score" }, row.threads) : null,
       row.spectrum ? spectrum(row.spectrum, row.shared) : null);
 
   // Candidates by score as bars, the line that a memory has to reach across them.
