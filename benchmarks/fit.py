@@ -3,7 +3,8 @@
 python benchmarks/fit.py --file locomo.json --categories 1,2,3,4 [--engine E] [--write]
 
 Each dialogue is asked its own questions, others' questions under the names of its own speakers, and questions about
-things that hardly any bank holds. Figures are of dialogues left out of the fit, one at a time; --write keeps the
+things that hardly any bank holds; so is the demo, whose questions avoid the words of their answers. Figures are of
+dialogues left out of the fit, one at a time; --write keeps the
 coefficients of all of them in assets/fit.json.
 """
 
@@ -21,12 +22,14 @@ from sklearn.metrics import roc_auc_score
 from core.bank import fit as models
 from core.bank.bank import MemoryBank
 from core.bank.recall import NEVER_STORED
+from core.demo import open_demo
 from core.progress import finish
 from core.retrieval.fit import FEATURES, features
 from core.retrieval.rank import score
 from core.settings import cache_folder
 from core.types import Query
 
+Sets = dict[str, tuple[list[str], list[str], list[str]]]
 MOST = 150
 """Questions of a kind, of one dialogue."""
 KEPT = 0.97
@@ -58,6 +61,22 @@ def questions(bank: MemoryBank, wanted: list[str] | None) -> dict[str, tuple[lis
     return found
 
 
+def looked_at(bank: MemoryBank, sets: Sets, whole: bool = False) -> tuple[list[np.ndarray], list[int], list[str]]:
+    """(features, kind, dialogue) of every question. whole: asked of the whole bank, not of a dialogue."""
+    codes = bank.state.store_queries([text for kinds in sets.values() for texts in kinds for text in texts])
+    index, rows, kinds, dialogues = bank.index(), [], [], []
+    for name, texts_of in sets.items():
+        for kind, texts in enumerate(texts_of):
+            for text in texts:
+                query = Query(text, None if whole else name, k=1)
+                found = features(index, query, codes[text], score(index, query, codes[text], ("dense", "sparse")))
+                if found is not None:
+                    rows.append(found)
+                    kinds.append(kind)
+                    dialogues.append(name)
+    return rows, kinds, dialogues
+
+
 def fitted(x: np.ndarray, y: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
     """(mean, scale, weight, bias) of a logistic regression with L2 of 1 on standardised features."""
     mean, scale = x.mean(0), np.maximum(x.std(0), 1e-6)
@@ -74,6 +93,15 @@ def least_strong(answered: np.ndarray, others: np.ndarray) -> float:
     return float(answered.max())
 
 
+def auroc(answered: np.ndarray, others: np.ndarray) -> float:
+    truth = [1] * len(answered) + [0] * len(others)
+    return round(float(roc_auc_score(truth, [*answered, *others])), 3)
+
+
+def share(of: np.ndarray) -> float:
+    return round(float(of.mean()), 3)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--file", type=Path, required=True)
@@ -86,20 +114,20 @@ def main() -> None:
     finish(bank.import_files([a.file]))
     known = {q.category for q in bank.memories.questions()}
     sets = questions(bank, [c for c in a.categories.split(",") if c in known] or None)
-    codes = bank.state.store_queries([text for kinds in sets.values() for texts in kinds for text in texts])
-    index, rows, kinds, dialogues = bank.index(), [], [], []
-    for name, texts_of in sets.items():
-        for kind, texts in enumerate(texts_of):
-            for text in texts:
-                query = Query(text, name, k=1)
-                found = features(index, query, codes[text], score(index, query, codes[text], ("dense", "sparse")))
-                if found is not None:
-                    rows.append(found)
-                    kinds.append(kind)
-                    dialogues.append(name)
+    rows, kinds, dialogues = looked_at(bank, sets)
+    demo = open_demo(a.engine)
+    forms = [form.format(name="I") for form in NEVER_STORED.read_text(encoding="utf-8").splitlines()]
+    sets["demo"] = [q.text for q in demo.memories.questions()], [], forms
+    more = looked_at(demo, {"demo": sets["demo"]}, whole=True)
+    rows, kinds, dialogues = rows + more[0], kinds + more[1], dialogues + more[2]
     x, kind, dialogue = np.asarray(rows, np.float64), np.asarray(kinds), np.asarray(dialogues)
-    y = (kind == 0).astype(int)
-    weight = np.where(y == 1, 0.5 / max((y == 1).mean(), 1e-9), 0.5 / max((y == 0).mean(), 1e-9))
+    y, theirs = (kind == 0).astype(int), dialogue != "demo"
+    # Every dialogue counts alike, and in it the answerable as much as the others.
+    group = np.asarray([f"{name} {kind == 0}" for name, kind in zip(dialogues, kinds, strict=True)])
+    weight = (
+        len(y) / np.asarray([np.sum(group == g) for g in np.unique(group)])[np.unique(group, return_inverse=True)[1]]
+    )
+    weight /= weight.mean()
     made = {}
     blind = FEATURES.index("dense")
     for which, columns in ((a.engine, None), (models.ANY, blind)):
@@ -111,18 +139,22 @@ def main() -> None:
             out = dialogue == name
             mean, scale, w, bias = fitted(data[~out], y[~out], weight[~out])
             left_out[out] = 1 / (1 + np.exp(-((data[out] - mean) / scale @ w + bias)))
-        partial = float(np.quantile(left_out[y == 1], 1 - KEPT))
-        strong = least_strong(left_out[y == 1], left_out[y == 0])
+        partial = float(np.quantile(left_out[(y == 1) & (dialogue != "demo")], 1 - KEPT))
+        strong = least_strong(left_out[y == 1], left_out[(y == 0) & (dialogue != "demo")])
+        never_said, never_stored = kind == 1, theirs & (kind == 2)
+        answered = theirs & (y == 1)
         report = {
-            "model": which, "answerable": int((y == 1).sum()), "never said": int((kind == 1).sum()),
+            "model": which, "answerable": int(y.sum()), "never said": int(never_said.sum()),
             "never stored": int((kind == 2).sum()),
-            "AUROC, never said": round(float(roc_auc_score(y[kind != 2], left_out[kind != 2])), 3),
-            "AUROC, never stored": round(float(roc_auc_score(y[kind != 1], left_out[kind != 1])), 3),
-            "AUROC of the sparse fit alone": round(float(roc_auc_score(y[kind != 2], x[kind != 2, 0])), 3),
-            "kept": KEPT, "never said refused": round(float((left_out[kind == 1] < partial).mean()), 3),
-            "never stored refused": round(float((left_out[kind == 2] < partial).mean()), 3),
-            "strong": {"answerable": round(float((left_out[y == 1] >= strong).mean()), 3),
-                       "never said": round(float((left_out[kind == 1] >= strong).mean()), 3)},
+            "AUROC, never said": auroc(left_out[answered], left_out[never_said]),
+            "AUROC, never stored": auroc(left_out[answered], left_out[never_stored]),
+            "AUROC of the sparse fit alone": auroc(x[answered, 0], x[never_said, 0]),
+            "answerable kept": share(left_out[answered] >= partial),
+            "of the demo": share(left_out[~theirs & (y == 1)] >= partial),
+            "never said refused": share(left_out[never_said] < partial),
+            "never stored refused": share(left_out[never_stored] < partial),
+            "strong": {"answerable": share(left_out[answered] >= strong),
+                       "never said": share(left_out[never_said] >= strong)},
         }  # fmt: skip
         print(json.dumps(report), flush=True)
         mean, scale, w, bias = fitted(data, y, weight)

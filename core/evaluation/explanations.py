@@ -14,7 +14,7 @@ from core.evaluation import intervals
 from core.retrieval.causes import Occluded, best_part, scores_without
 from core.retrieval.explain import alignment
 from core.retrieval.index import Index
-from core.retrieval.lexical import content_words, lexical_scores
+from core.retrieval.lexical import lexical_scores
 from core.retrieval.order import ranks_of
 from core.retrieval.sentence import sentence
 from core.retrieval.similarity import KERNEL, SPEAKS_FOR_ITSELF, context_of, own_scores, sparse_scores
@@ -222,9 +222,8 @@ def _first(hit: Hit, words: str) -> float:
 
 
 def _shares_a_word(hit: Hit) -> bool:
-    """Whether BM25 could have found it: question and memory share a content word."""
-    both = content_words([hit.question.text, hit.part.texts[hit.row]])
-    return bool((both[[0]] @ both[[1]].T).nnz)
+    """Whether some word that says something stands in both, the name of who speaks left aside."""
+    return any(p.same and p.content and not p.prefix and p.here > 0 for p in hit.aligned.pairs())
 
 
 def _of_latents(aligned: Alignment) -> Doubles:

@@ -23,7 +23,9 @@ BEST = 50
 """Candidates whose words are read: the best of the sparse mode."""
 SAMPLE = 2_000
 """Candidates, evenly spaced, that tell how common a word is."""
-FEATURES = ("sparse", "stands_out", "dense", "around", "covered", "known", "pieces", "words")
+UNKNOWN = 3
+"""Tokens a word: where all fall into so many pieces and none is stored, the engine knows nothing of what is asked."""
+FEATURES = ("sparse", "stands_out", "dense", "around", "covered", "known", "pieces", "words", "alone")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +54,13 @@ def judged(model: FitModel, values: Floats | None) -> Fit:
 
 
 def features(index: Index, query: Query, codes: Codes, scored: Scored) -> Floats | None:
-    """float32 [FEATURES] of a query in words; None where it has no word, or nothing is stored.
+    """float32 [FEATURES] of a query in words; None where it has no word that anybody knows, or nothing is stored.
 
     sparse: the best sparse score as a share of the largest possible. stands_out: how many standard deviations it lies
     above the candidates' mean. dense: the best cosine. around, covered: which part of the query's words that say
     something, each by its rarity, stands in the best memory and beside it; in the one of the BEST that has most.
     known: which part stands in any memory. pieces: tokens a word; an unknown word falls into many. words: how many say
-    something, as ln(1 + n).
+    something, as ln(1 + n). alone: how many standard deviations the best cosine lies above the mean.
     """
     found = WORD.findall(query.text)
     if not found or not len(scored.rows):
@@ -68,6 +70,9 @@ def features(index: Index, query: Query, codes: Codes, scored: Scored) -> Floats
     best = scored.rows[order(sparse, BEST)]
     texts = [_stems_of(index, int(row)) for row in best]
     rarity, known = _rarity(index, query, scored.rows, asked, texts)
+    pieces = len(codes.token_start) / len(found)
+    if pieces >= UNKNOWN and not known.any():
+        return None
     total = float(rarity.sum()) or 1.0
     has = np.asarray([[stem in text for stem in asked] for text in texts], bool).reshape(len(texts), len(asked))
     near = index.surroundings(KERNEL, SPEAKS_FOR_ITSELF)[[int(best[0])]].tocoo().coords[1]
@@ -82,8 +87,9 @@ def features(index: Index, query: Query, codes: Codes, scored: Scored) -> Floats
             sum(float(r) for stem, r in zip(asked, rarity, strict=True) if stem in beside) / total,
             float((has @ rarity).max(initial=0)) / total,
             float(rarity[known].sum()) / total,
-            len(codes.token_start) / len(found),
+            pieces,
             np.log1p(len(asked)),
+            (float(dense.max()) - float(dense.mean(dtype=np.float64))) / (float(dense.std(dtype=np.float64)) or 1.0),
         ],
         np.float32,
     )

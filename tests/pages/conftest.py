@@ -142,7 +142,8 @@ class Shown:
 
 
 COMPONENT_KEYS = {
-    "recall_hits", "recall_why", "recall_chips", "recall_tray", "memory_strip", "memory_chips", "memory_neighbours",
+    "recall_hits", "recall_why", "recall_threads", "recall_chips", "recall_tray", "memory_strip",
+    "memory_chips", "memory_neighbours",
     "latents_table", "latents_tray", "latent_top", "latent_contexts", "latent_nearest", "latent_coactive", "pair_why",
     "pair_only_a", "pair_only_b", "miss_right", "miss_wrong",
     "atlas_tray", "atlas_memory_chips", "timeline_tray",

@@ -24,6 +24,10 @@ def test_the_landing_page_shows_real_latents_without_a_model(show: Show) -> None
     assert [len(c["rows"]) for c in columns] == [10, 10, 10]
     assert len(page.component("chips")["chips"]) == 10
     assert page.component("why")["rows"]
+    reason = page.component("threads")
+    assert reason["plain"].startswith("Recalled for “")
+    assert {thread["from"] for thread in reason["threads"]} & {"charge", "mobile"}
+    assert all(row["threads"] for row in columns[1]["rows"][:3])
     assert page.address == {}
     assert ("torch" in sys.modules) == loaded
     assert "bank demo" in page.words

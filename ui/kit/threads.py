@@ -120,7 +120,7 @@ def foot(aligned: Alignment) -> str:
     ]
     if around >= LEAST:
         said.append(f"{prose.percent(around)} comes from what stands around this memory")
-    if not any(p.same and p.content for p in aligned.pairs()):
+    if not any(p.same and p.content and not p.prefix for p in aligned.pairs()):
         said.append("words alone would have missed it")
     basis = "each latent stands at the word " + (
         "that causes it" if aligned.basis == "causes" else "where it fires most"

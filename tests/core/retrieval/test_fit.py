@@ -17,7 +17,7 @@ INDEX = index_of(
     conversations=["c"] * 3,
     positions=[0, 1, 2],
 )
-MODEL = FitModel((0,) * 8, (1,) * 8, (0, 0, 0, 0, 1, 0, 0, 0), 0.0, 0.6, 0.7)
+MODEL = FitModel((0,) * 9, (1,) * 9, (0, 0, 0, 0, 1, 0, 0, 0, 0), 0.0, 0.6, 0.7)
 
 
 def found(text: str, fired: dict[int, tuple[float, float]]) -> dict[str, float]:
@@ -53,7 +53,7 @@ def test_without_a_word_nothing_fits() -> None:
 
 @pytest.mark.parametrize(("covered", "level"), [(0.0, "nothing"), (0.5, "partial"), (2.0, "strong")])
 def test_levels(covered: float, level: str) -> None:
-    values = np.zeros(8, np.float32)
+    values = np.zeros(9, np.float32)
     values[4] = covered
     fit = judged(MODEL, values)
     assert (fit.level, fit.probability) == (level, pytest.approx(1 / (1 + np.exp(-covered))))
