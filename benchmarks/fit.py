@@ -79,7 +79,7 @@ def looked_at(bank: MemoryBank, sets: Sets, whole: bool = False) -> tuple[list[n
 
 def fitted(x: np.ndarray, y: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
     """(mean, scale, weight, bias) of a logistic regression with L2 of 1 on standardised features."""
-    mean, scale = x.mean(0), np.maximum(x.std(0), 1e-6)
+    mean, scale = x.mean(0), np.where(x.std(0) > 0, x.std(0), 1.0)
     model = LogisticRegression(C=1.0, max_iter=1000).fit((x - mean) / scale, y, sample_weight=weight)
     return mean, scale, model.coef_[0], float(model.intercept_[0])
 

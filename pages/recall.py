@@ -131,7 +131,7 @@ def draw(page: Body) -> None:
     page.export(
         "explanation", lambda: why.export_rows(explanation, answers.labels(bank, why.listed(explanation, None, ALL)))
     )
-    page.export("pairs of words", lambda: threads.export_rows(explanation))
+    page.export("pairs", lambda: threads.export_rows(explanation))
     if marked:
         page.export("marks", lambda: marks.export_rows(bank))
     page.python = asking.python(bank, query, memory)

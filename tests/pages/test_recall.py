@@ -176,7 +176,7 @@ def test_another_bank_starts_afresh(show: Show, make_named: Make) -> None:
 def test_export_and_python_are_offered(show: Show) -> None:
     page = show("recall", memory="demo/D2:2")
     labels = [b.label for b in page.at.get("download_button")]
-    assert labels == ["CSV", "Parquet", "JSON"] * 2
+    assert labels == ["CSV", "Parquet", "JSON"] * 3
     assert any("bank.explain(query, 'demo/D2:2')" in c.value for c in page.at.code)
 
 

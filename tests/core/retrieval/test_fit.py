@@ -62,4 +62,6 @@ def test_levels(covered: float, level: str) -> None:
 def test_every_engine_has_a_model() -> None:
     assert model_of("minilm+minilm") is not None
     assert model_of("minilm") != model_of("nobody's")
+    fit = judged(model_of("nobody's"), np.ones(len(FEATURES), np.float32))
+    assert 0 < fit.probability < 1
     assert model_of("nobody's").weight[FEATURES.index("dense")] == 0
