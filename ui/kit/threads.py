@@ -125,7 +125,7 @@ def foot(aligned: Alignment) -> str:
     basis = "each latent stands at the word " + (
         "that causes it" if aligned.basis == "causes" else "where it fires most"
     )
-    return f"{'; '.join(said)}. Orange: the same word; darker: different words; {basis}."
+    return f"{'; '.join(said)}. Orange: the same word; mixed with grey: different words; {basis}."
 
 
 def draw(explanation: Explanation, names: labels.Names, open_latent: Callable[[int], None]) -> None:
