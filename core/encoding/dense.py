@@ -23,7 +23,9 @@ class DenseEmbedder:
         self, folder: Path, document_prefix: str = "", query_prefix: str = "", device: str | None = None
     ) -> None:
         from sentence_transformers import SentenceTransformer
+        from transformers.utils import logging
 
+        logging.disable_progress_bar()  # type: ignore[no-untyped-call]
         self.device = device or best_device()
         try:
             self._model = SentenceTransformer(str(folder), device=self.device, local_files_only=True)
