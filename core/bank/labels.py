@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import csv
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +12,9 @@ import numpy as np
 
 from core.bank.state import BankState
 from core.errors import CoreError
-from core.formulas import restored
+from core.readers import files
+from core.readers.dialects import csv_records
+from core.readers.ledger import Fault
 from core.store import names
 from core.types import LABEL_SOURCES, Label
 from core.words import visible
@@ -81,17 +83,20 @@ class Labels:
     def read_csv(self, file: Path) -> list[Row]:
         """Your own labels of a CSV with the columns ``latent`` and ``label``. Raises CoreError that names the line."""
         rows: list[Row] = []
-        try:
-            with file.open(encoding="utf-8-sig", newline="") as stream:
-                reader = csv.DictReader(stream)
-                missing = {"latent", "label"} - set(reader.fieldnames or [])
-                if missing:
-                    raise CoreError(f"{file.name} has no column “{sorted(missing)[0]}”: latent and label are needed.")
-                n = self._state.n_latents
-                for row in reader:
-                    rows.append((*_label_row(row, file.name, reader.line_num, n), None))
-        except (OSError, UnicodeDecodeError, csv.Error) as problem:
-            raise CoreError(f"{file.name} cannot be read as CSV: {problem}. Nothing was changed.") from problem
+        if not file.is_file():
+            raise CoreError(f"{file.name} cannot be read as CSV: there is no such file. Nothing was changed.")
+        with files.troubles_told(file, file.name):
+            try:
+                codec = files.codec_of(file, file.name)
+            except CoreError as problem:
+                raise CoreError(f"{file.name} cannot be read as CSV: {problem} Nothing was changed.") from problem
+            for line, cells in csv_records(
+                file, file.name, codec, _is_header, lambda header: _without(file.name, header)
+            ):
+                if isinstance(cells, Fault):
+                    raise CoreError(f"{file.name}, line {line}: {cells.reason}. Nothing was changed.")
+                named = {name.strip().lower(): cell for name, cell in cells.items()}  # type: ignore[attr-defined]
+                rows.append((*_label_row(named, file.name, line, self._state.n_latents), None))
         return rows
 
     def _column(self, name: str) -> np.ndarray:
@@ -106,10 +111,19 @@ def one_line(text: str) -> str:
     return text
 
 
+def _is_header(header: list[str]) -> bool:
+    return {"latent", "label"} <= {name.strip().lower() for name in header}
+
+
+def _without(file: str, header: list[str]) -> str:
+    missing = sorted({"latent", "label"} - {name.strip().lower() for name in header})
+    return f"{file} has no column “{missing[0]}”: latent and label are needed."
+
+
 def _label_row(row: dict[str, Any], file: str, line: int, n: int) -> tuple[int, str, str]:
-    text = visible(restored(row.get("label") or ""))
+    text = visible(row.get("label") or "")
     try:
-        latent = int((row.get("latent") or "").strip())
+        latent = int(re.sub(r"\.0+$", "", (row.get("latent") or "").strip()))  # a spreadsheet writes 15 as 15.0
     except ValueError:
         raise CoreError(
             f"{file}, line {line}, field “latent”: “{row.get('latent')}” is no number. Nothing was changed."

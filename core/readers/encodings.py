@@ -112,7 +112,8 @@ def _wide(head: bytes) -> str:
 def _utf8(head: bytes) -> bool:
     """Whether it is UTF-8, though a row or two may be broken: whole signs outnumber stray bytes."""
     text = head.decode("utf-8", errors="surrogateescape")
-    stray = len(re.findall(r"[\udc80-\udcff]", text[:-3])) if len(text) > 3 else 0
+    # A sample may end within a sign; a whole file does not.
+    stray = len(re.findall(r"[\udc80-\udcff]", text[:-3] if len(head) >= SAMPLE else text))
     return not stray or len(re.findall(r"[^\x00-\x7f\udc80-\udcff]", text)) >= stray
 
 

@@ -240,7 +240,7 @@ def test_csv_out_and_in(bank: MemoryBank, tmp_path: Path) -> None:
         ("latent,label\nsix,x\n", "line 2, field “latent”: “six” is no number. Nothing was changed."),
         (f"latent,label\n1,x\n{N_LATENTS},y\n", "line 3, field “latent”: 512 is not in 0–511"),
         ("latent,label\n1," + "x" * 201 + "\n", "line 2, field “label”: longer than 200"),
-        ("", "has no column"),
+        ("", "is empty"),
     ],
 )
 def test_a_bad_csv_changes_nothing(bank: MemoryBank, tmp_path: Path, text: str, sentence: str) -> None:

@@ -95,3 +95,10 @@ def test_a_path_the_system_refuses(tmp_path: Path) -> None:
 )
 def test_stem(name: str, expected: str) -> None:
     assert stem(name) == expected
+
+
+def test_the_table_of_formats_is_the_readers_own() -> None:
+    import runpy
+
+    made = runpy.run_path(str(Path(__file__).resolve().parents[3] / "docs" / "formats.py"))
+    assert made["PAGE"].read_text(encoding="utf-8").endswith(made["BEGIN"] + made["table"]())
