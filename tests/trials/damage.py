@@ -59,7 +59,7 @@ def tried(path: Path) -> dict[str, str]:
     said = {}
     before = path.read_bytes()
     for name, attempt in {
-        "open": lambda: steps.opened(path).counts(),
+        "open": lambda: steps.opened(path).memories.counts(),
         "read": lambda: steps.state_of(path),
         "search": lambda: steps.opened(path).search(steps.Query("lake house")),
         "repair": lambda: finish(repair(path, path.with_name("new.duckdb"))),
@@ -85,23 +85,23 @@ def main() -> int:
         status, problem = steps.in_child(lambda: steps.filled(folder / "whole.duckdb"))
         assert not status, problem
         whole = (folder / "whole.duckdb").read_bytes()
-        chosen = list(kinds(whole))[: a.kinds]
+        chosen = list(kinds(whole))
+        chosen = chosen[:: max(1, len(chosen) // a.kinds)][: a.kinds]
         for name, content in chosen:
             path = folder / "damaged.duckdb"
+            for file in folder.glob("[dn]*"):
+                file.unlink()
             path.write_bytes(content)
             status, said = steps.in_child(lambda p=path: tried(p))  # type: ignore[misc]
             if status or not isinstance(said, dict):
                 wrong.append(f"{name}: {said}")
+                print(wrong[-1], flush=True)
                 continue
             counts.update(
                 f"{attempt}: {'works' if told == 'works' else 'a sentence'}" for attempt, told in said.items()
             )
-            for file in folder.glob("*new*"):
-                file.unlink()
-            for file in folder.glob("damaged*"):
-                file.unlink()
     print(f"{len(chosen)} kinds; " + "; ".join(f"{name} {n}" for name, n in sorted(counts.items())))
-    print(f"{len(wrong)} wrong", *wrong, sep="\n")
+    print(f"{len(wrong)} wrong")
     return bool(wrong)
 
 

@@ -115,7 +115,7 @@ def one_file(draw: random.Random, folder: Path) -> None:
     elif draw.random() < 0.5:
         content = "\n".join(
             [draw.choice(["text,id", "text;role", text(draw)]), *(text(draw) for _ in range(3))]
-        ).encode(errors="surrogateescape" if draw.random() < 0.5 else "replace")
+        ).encode(errors="surrogatepass" if draw.random() < 0.5 else "replace")
     else:
         content = draw.randbytes(draw.randrange(200))
     path.write_bytes(content)

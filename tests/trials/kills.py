@@ -91,9 +91,9 @@ def main() -> int:
                 cuts[name] += cut
                 if problem:
                     wrong.append(f"{name}, trial {i}: {problem}")
+                    print(wrong[-1], flush=True)
             print(f"{name}: {each} kills, {cuts[name]} before the end of {seconds:.2f} s", flush=True)
     print(f"{each * len(cuts)} kills, {sum(cuts.values())} in mid-work; {len(wrong)} wrong")
-    print("\n".join(wrong))
     return bool(wrong)
 
 
