@@ -59,7 +59,7 @@ def tried(path: Path) -> dict[str, str]:
     said = {}
     before = path.read_bytes()
     for name, attempt in {
-        "open": lambda: steps.opened(path).memories.counts(),
+        "open": steps.opened(path).memories.counts,
         "read": lambda: steps.state_of(path),
         "search": lambda: steps.opened(path).search(steps.Query("lake house")),
         "repair": lambda: finish(repair(path, path.with_name("new.duckdb"))),
