@@ -54,12 +54,16 @@ def kinds(whole: bytes) -> Iterator[tuple[str, bytes]]:
     yield "noise behind the magic", whole[:12] + draw.randbytes(300_000)
 
 
+def counted(path: Path) -> dict[str, int]:
+    return steps.opened(path).memories.counts()
+
+
 def tried(path: Path) -> dict[str, str]:
     """What each attempt said: a sentence, or “works”."""
     said = {}
     before = path.read_bytes()
     for name, attempt in {
-        "open": steps.opened(path).memories.counts,
+        "open": lambda: counted(path),
         "read": lambda: steps.state_of(path),
         "search": lambda: steps.opened(path).search(steps.Query("lake house")),
         "repair": lambda: finish(repair(path, path.with_name("new.duckdb"))),
