@@ -69,8 +69,14 @@ def measured(figures: dict[str, Any]) -> str:
 def report_line(report: ImportReport) -> str:
     return (
         f"{report.read:,} rows read: {report.added:,} added, {report.already_there:,} already there, "
-        f"{len(report.refused):,} refused. {report.questions:,} questions."
+        f"{len(report.refused) + report.refused_more:,} refused. {report.questions:,} questions."
     )
+
+
+def _said(report: ImportReport) -> list[str]:
+    """What was left out, found out and assumed, a sentence each."""
+    left = ", ".join(f"{count:,} {what}" for what, count in report.left_out.items())
+    return [*([f"Left out: {left}."] if left else []), *report.said[:50]]
 
 
 def refused_rows(report: ImportReport) -> list[dict[str, Any]]:
@@ -80,6 +86,12 @@ def refused_rows(report: ImportReport) -> list[dict[str, Any]]:
 def show_report(bank: MemoryBank, report: ImportReport) -> None:
     """Counts, and every refused row with its place and reason."""
     prose.small(report_line(report))
+    for said in _said(report):
+        st.caption(prose.plain(said))
+    if report.offered:
+        st.caption("These texts differ from the stored ones, which were kept; `import --replace` takes the new ones.")
+        rows = [{"id": r.id, "stored": r.old, "in the file": r.new, "file": r.source} for r in report.offered]
+        st.dataframe(rows, hide_index=True, height=min(38 + 35 * len(rows), 320))
     if not report.refused:
         return
     rows = refused_rows(report)
