@@ -37,7 +37,10 @@ FIGURES = {f"{name}@{k}" for name in ("any", "all", "recall") for k in (5, 10, 2
     "all_within_chars",
 }
 SCHEMA = {
-    "import": {"read", "added", "already_there", "refused", "questions", "encoded", "bank", "total"},
+    "import": {
+        "read", "added", "already_there", "refused", "questions", "encoded", "bank", "total",
+        "refused_more", "left_out", "emptied", "said", "offered", "replaced",
+    },
     "search": {"query", "mode", "fit", "n_candidates", "encode_ms", "rank_ms", "hits", "provenance"},
     "memory": {
         "id", "text", "role", "conversation", "session", "position", "created", "category", "source", "meta",
@@ -144,7 +147,8 @@ def test_import(call: Callable[..., Any], tmp_path: Path) -> None:
     assert set(report) == SCHEMA["import"]
     assert report | {"refused": []} == {
         "read": 3, "added": 2, "already_there": 0, "refused": [], "questions": 0, "encoded": 2,
-        "bank": str(bank), "total": 2,
+        "bank": str(bank), "total": 2, "refused_more": 0, "left_out": {}, "emptied": {}, "said": [], "offered": [],
+        "replaced": 0,
     }  # fmt: skip
     (refusal,) = report["refused"]
     assert set(refusal) == INSIDE["import"]
