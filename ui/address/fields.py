@@ -15,6 +15,8 @@ from ui.session import banks
 
 LONGEST_TEXT = 4000
 """Characters of a text that a link may carry."""
+LONGEST_NUMBER = 30
+"""Characters of a number; a longer one is told in a sentence, never cut."""
 
 
 class Unknown(Exception):
@@ -98,7 +100,8 @@ def whole(what: str, low: int, high: int) -> Callable[[str], int]:
     """A whole number within limits."""
 
     def read(value: str) -> int:
-        if not value.isascii() or not value.isdigit() or not low <= int(value[:12]) <= high:
+        digits = value.isascii() and value.isdigit() and len(value) <= LONGEST_NUMBER
+        if not digits or not low <= int(value) <= high:
             raise Unknown(f"The link asks for {what} “{value[:40]}”: a whole number from {low} to {high} is expected.")
         return int(value)
 
@@ -131,11 +134,18 @@ def share(what: str, most: float = 1) -> Callable[[str], float]:
 
 
 def real(value: str) -> float | None:
+    """A finite number, or None."""
     try:
-        number = float(value[:12])
+        number = float(value) if len(value) <= LONGEST_NUMBER else math.nan
     except ValueError:
         return None
     return number if math.isfinite(number) else None
+
+
+def shortest(value: float) -> str:
+    """As short as it can be without becoming another number."""
+    short = f"{value:g}"
+    return short if float(short) == value else repr(value)
 
 
 def switch(what: str) -> Callable[[str], bool]:

@@ -9,7 +9,7 @@ import streamlit as st
 
 from core.lab.plan import LIMITS, MOST_SEEDS, PENALTIES, PRESETS, SOURCES
 from core.lab.traces import THRESHOLDS
-from ui.address.fields import Field, Unknown, any_text, at_most, field, one_of, real, switch, whole
+from ui.address.fields import Field, Unknown, any_text, at_most, field, one_of, real, shortest, switch, whole
 from ui.kit.fields import PICTURE
 
 VIEWS = {
@@ -43,7 +43,7 @@ def _number(name: str) -> Field:
             raise Unknown(f"The link asks for {name} = “{value[:40]}”: a number from {low:g} to {high:g} is expected.")
         return int(number) if is_whole else number
 
-    return field(f"lab_{name}", read, lambda: _of_phase(name), write=lambda number: f"{number:g}")
+    return field(f"lab_{name}", read, lambda: _of_phase(name), write=shortest)
 
 
 def _runs(value: str) -> list[str]:

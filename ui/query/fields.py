@@ -8,7 +8,7 @@ from dataclasses import replace
 import streamlit as st
 
 from core import CRITERIA, DEMO_QUERY, FUSIONS, WEIGHTINGS, Query
-from ui.address.fields import Scope, Unknown, any_text, at_most, field, one_of, real, share, switch, whole
+from ui.address.fields import Scope, Unknown, any_text, at_most, field, one_of, real, share, shortest, switch, whole
 from ui.kit.fields import CONVERSATION, LATENT, MASKED, MEMORY, MUTED, TERMS
 from ui.session import banks
 
@@ -37,10 +37,10 @@ def _first_question() -> str:
 
 def _threshold(value: str) -> float | None:
     """Read before the criterion it belongs to is known: the form keeps it within that one's limits."""
-    number = real(value)
-    if number is None or number < 0:
+    found = real(value)
+    if found is None or found < 0:
         raise Unknown(f"The link asks for a threshold of “{value[:40]}”: a number of 0 or more is expected.")
-    return number
+    return found
 
 
 def _memories(value: str) -> list[str]:
@@ -78,7 +78,7 @@ FIELDS = (
     field("recall_k", whole("k", 1, MOST_HITS), DEFAULTS.k),
     *SCORING,
     field("criterion", one_of("criterion", lambda: CRITERIA), DEFAULTS.criterion),
-    field("threshold", _threshold, None, write=lambda number: "" if number is None else f"{number:g}"),
+    field("threshold", _threshold, None, write=lambda least: "" if least is None else shortest(least)),
     field("lexical", switch("lexical"), False),
     MEMORY,
     LATENT,
