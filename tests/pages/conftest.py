@@ -39,13 +39,14 @@ def demo_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def _fresh(tmp_path: Path, demo_file: Path) -> Iterator[None]:
+def _fresh(tmp_path: Path, demo_file: Path, hold: Callable[[Path], None]) -> Iterator[None]:
     """Caches are shared by all pages of a process: none survives a test."""
     st.cache_data.clear()
     st.cache_resource.clear()
     folder = tmp_path / "data" / "banks"
     folder.mkdir(parents=True)
     shutil.copy(demo_file, folder / "demo.duckdb")
+    hold(folder / "demo.duckdb")
     yield
     st.cache_data.clear()
     st.cache_resource.clear()

@@ -253,6 +253,7 @@ def add_while_somebody_reads(bank: MemoryBank) -> None:
 
 
 @pytest.mark.parametrize("add", [add_in_another_process, add_through_another_bank, add_while_somebody_reads])
+@pytest.mark.lets_go
 def test_the_index_is_swapped_when_somebody_writes(
     make_bank: Callable[..., MemoryBank], add: Callable[[MemoryBank], None]
 ) -> None:
