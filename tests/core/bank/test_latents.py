@@ -253,7 +253,7 @@ def test_a_bad_csv_changes_nothing(bank: MemoryBank, tmp_path: Path, text: str, 
 
 
 def test_a_file_that_is_no_text(bank: MemoryBank, tmp_path: Path) -> None:
-    (tmp_path / "bad.csv").write_bytes(b"\xff\xfe\x00latent")
+    (tmp_path / "bad.csv").write_bytes(bytes(range(256)))
     with pytest.raises(CoreError, match="cannot be read as CSV"):
         bank.latents.import_labels(tmp_path / "bad.csv")
 
