@@ -6,11 +6,13 @@ import json
 import pickle
 import shutil
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 import streamlit as st
+from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 
 from core import MemoryBank, open_demo
@@ -38,6 +40,14 @@ def demo_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
         return open_demo().path
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _installed_packages_are_searched_once() -> Iterator[None]:
+    """An AppTest looks for components in all of them before every run, for a third of a second."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(manifest_scanner, "scan_component_manifests", cache(manifest_scanner.scan_component_manifests))
+        yield
+
+
 @pytest.fixture(autouse=True)
 def _fresh(tmp_path: Path, demo_file: Path, hold: Callable[[Path], None]) -> Iterator[None]:
     """Caches are shared by all pages of a process: none survives a test."""
@@ -60,10 +70,11 @@ def fake(encoder: FakeEncoder, monkeypatch: pytest.MonkeyPatch) -> FakeEncoder:
 
 
 @pytest.fixture
-def make_named(tmp_path: Path, fake: FakeEncoder) -> Callable[..., MemoryBank]:
+def make_named(fake: FakeEncoder, hold: Callable[[Path], None]) -> Callable[..., MemoryBank]:
     """make_named("hostile", Memory(...), "text", ...): a bank of the banks folder, encoded by the fake engine."""
 
     def make(name: str, *memories: str | Memory, encode: bool = True) -> MemoryBank:
+        hold(banks.folder() / f"{name}.duckdb")
         bank = MemoryBank.open(banks.folder() / f"{name}.duckdb", fake)
         rows = [m if isinstance(m, Memory) else Memory(f"m{i}", m, position=i) for i, m in enumerate(memories)]
         finish(bank.add(Reading(rows, [], []), encode))

@@ -76,13 +76,14 @@ def describe(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Described]:
 
 
 @pytest.fixture
-def bank(describe: Callable[..., Described]) -> Callable[..., MemoryBank]:
+def bank(describe: Callable[..., Described], hold: Callable[[Path], None]) -> Callable[..., MemoryBank]:
     """bank("mine", "text", ..., fox="foxes"): an encoded bank whose engine has labels."""
 
     def make(name: str, *texts: str, **labels: str) -> MemoryBank:
         from core.progress import finish
         from core.types import Reading
 
+        hold(banks.folder() / f"{name}.duckdb")
         made = MemoryBank.open(banks.folder() / f"{name}.duckdb", describe(**labels))
         finish(made.add(Reading([Memory(f"m{i}", t, position=i) for i, t in enumerate(texts)], [], [])))
         return made
