@@ -31,7 +31,7 @@ def filled(tmp_path: Path) -> Path:
         connection.execute("checkpoint")
         connection.execute(
             f"""insert into memories select 'm' || i, 'h' || i, string_agg(md5(i || '-' || j), ''), '', '', '', i, null,
-                '', '', '{{}}' from range({N}) r(i), range(40) s(j) group by i order by i"""
+                '', '', '{{}}', i from range({N}) r(i), range(40) s(j) group by i order by i"""
         )
     return path
 
