@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from core import open_demo
 from tests.conftest import IN_CI
@@ -111,12 +111,34 @@ def fresh_server(tmp_path: Path, browser: Browser) -> Iterator[Callable[[], Serv
         one.stop()
 
 
+STILL = """() => {
+    const still = document.querySelector('.stApp[data-test-script-state="notRunning"]')
+        && !document.querySelector('[data-stale="true"]');
+    const now = performance.now();
+    window.stillSince = still ? (window.stillSince ?? now) : null;
+    return window.stillSince !== null && now - window.stillSince > 500;
+}"""
+
+
 def quiet(page: Page) -> None:
-    """Until the page has stood still for a second: while its script runs, what is clicked may be drawn anew."""
-    still = page.locator('.stApp[data-test-script-state="notRunning"]')
-    for _ in range(5):
-        expect(still).to_be_visible(timeout=60_000)
-        page.wait_for_timeout(200)
+    """Until the page has stood still for half a second: while its script runs, what is clicked may be drawn anew, and a
+    click of which one half falls on what is no more there is none.
+    """
+    page.evaluate("window.stillSince = null")
+    page.wait_for_function(STILL, timeout=60_000, polling=50)
+
+
+def visit(page: Page, address: str) -> None:
+    """Open a link, and wait until all of the page is there."""
+    page.goto(address, wait_until="commit")
+    page.locator(".stApp").wait_for(timeout=60_000)
+    quiet(page)
+
+
+def arrive(page: Page, address: str | re.Pattern[str] | Callable[[str], bool], timeout: float = 20_000) -> None:
+    """Until the browser shows an address, and all of what it means is drawn."""
+    page.wait_for_url(address, timeout=timeout)
+    quiet(page)
 
 
 @contextmanager

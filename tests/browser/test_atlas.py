@@ -4,7 +4,7 @@ import re
 
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import Server, opened
+from tests.browser.conftest import Server, arrive, opened, visit
 from tests.browser.test_recall import asked
 
 
@@ -54,43 +54,43 @@ def await_quiet(page: Page, plot: int, n: int) -> None:
 
 
 def test_a_lasso_on_the_dense_map_selects_on_the_sparse_one(server: Server, page: Page, browser: Browser) -> None:
-    page.goto(f"{server.url}/atlas?atlas_view=beside")
+    visit(page, f"{server.url}/atlas?atlas_view=beside")
     page.locator(".js-plotly-plot").nth(1).wait_for(timeout=60_000)
     drag_around(page, 0)
     heading = page.get_by_text(re.compile(r"memories selected|One memory selected"))
     heading.wait_for(timeout=60_000)
-    page.wait_for_url("**atlas_shape=dense**")
+    arrive(page, "**atlas_shape=dense**")
     n = int(heading.inner_text().split()[0].replace(",", ""))
     assert 0 < n < 525
     for plot in (0, 1):
         await_quiet(page, plot, 525 - n)
     expect(page.get_by_text("What sets the selection apart from all others?")).to_be_visible()
     with opened(browser) as other:
-        other.goto(page.url, wait_until="commit")
+        visit(other, page.url)
         other.get_by_text(f"{n:,} memories selected").wait_for(timeout=60_000)
         await_quiet(other, 1, 525 - n)
     page.get_by_role("button", name="Clear the selection").click()
-    page.wait_for_url(re.compile("^(?!.*atlas_shape)"))
+    arrive(page, re.compile("^(?!.*atlas_shape)"))
     expect(heading).to_have_count(0)
 
 
 def test_a_click_reads_a_memory(server: Server, page: Page) -> None:
-    page.goto(f"{server.url}/atlas")
+    visit(page, f"{server.url}/atlas")
     plot = page.locator(".js-plotly-plot").first
     plot.wait_for(timeout=60_000)
     page.wait_for_timeout(1500)
     plot.hover()
     page.locator('[data-attr="dragmode"][data-val="pan"]').first.click()
     click_a_point(page, "plot => [plot._fullData[1].x[3], plot._fullData[1].y[3]]")
-    page.wait_for_url("**memory=**")
+    arrive(page, "**memory=**")
     expect(page.get_by_role("button", name="Open in Memory")).to_be_visible(timeout=20_000)
 
 
 def test_a_distinguishing_latent_goes_to_compose(server: Server, page: Page) -> None:
-    page.goto(f"{server.url}/atlas?atlas_field=category&atlas_value=Routine&latent=14760")
+    visit(page, f"{server.url}/atlas?atlas_field=category&atlas_value=Routine&latent=14760")
     page.get_by_text("120 memories selected").wait_for(timeout=60_000)
     page.locator(".st-key-contrast_plus button").click(timeout=60_000)
-    page.wait_for_url("**terms=14760%3A1**")
+    arrive(page, "**terms=14760%3A1**")
     assert asked(page)["atlas_value"] == "Routine"
 
 
@@ -98,7 +98,7 @@ def test_they_fit_their_windows(server: Server, browser: Browser) -> None:
     for address in ("atlas?atlas_field=category&atlas_value=Routine", "timeline?latent=8628&memory=demo/D2:3"):
         for width, scheme in ((1440, "dark"), (900, "light")):
             with opened(browser, width, scheme) as window:
-                window.goto(f"{server.url}/{address}")
+                visit(window, f"{server.url}/{address}")
                 window.locator(".js-plotly-plot").first.wait_for(timeout=60_000)
                 window.wait_for_timeout(1500)
                 wide = window.evaluate(
@@ -108,12 +108,12 @@ def test_they_fit_their_windows(server: Server, browser: Browser) -> None:
 
 
 def test_a_cell_of_the_timeline_is_read(server: Server, page: Page) -> None:
-    page.goto(f"{server.url}/timeline")
+    visit(page, f"{server.url}/timeline")
     page.locator(".js-plotly-plot").first.wait_for(timeout=60_000)
     page.wait_for_timeout(1500)
     click_a_point(
         page, "plot => { const t = plot._fullData.find(t => t.type === 'scattergl'); return [t.x[0], t.y[0]]; }"
     )
-    page.wait_for_url("**memory=**")
+    arrive(page, "**memory=**")
     expect(page.get_by_role("button", name="Open in Memory")).to_be_visible(timeout=20_000)
     expect(page.get_by_text(re.compile(r"^Enters at turn \d+"))).to_be_visible(timeout=20_000)

@@ -11,7 +11,7 @@ from core import Engine, MemoryBank, registry
 from core.progress import finish
 from core.types import Memory, Reading
 from tests import tiny
-from tests.browser.conftest import Server, opened
+from tests.browser.conftest import Server, opened, visit
 
 LINES = [
     "The lake house froze in March and nobody noticed for a week.",
@@ -45,7 +45,7 @@ def test_a_query_is_answered_by_a_tiny_gemma(data: Path, browser: Browser) -> No
     try:
         with opened(browser) as page:
             page.set_default_timeout(120_000)  # the model is loaded, and with it torch
-            page.goto(f"{server.url}/recall?bank=lake&recall_text=the+lake+house")
+            visit(page, f"{server.url}/recall?bank=lake&recall_text=the+lake+house")
             page.locator('section[aria-label="Sparse"] .card').first.wait_for()
             assert page.locator(".chip").count() >= 3
             shown = {card.get_attribute("data-id") for card in page.locator(".card").all()}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import Server, opened
+from tests.browser.conftest import Server, arrive, opened, quiet, visit
 
 TURNS = (
     "I bought a small sailing boat in April.",
@@ -29,45 +29,49 @@ def file_of(folder: Path) -> Path:
 
 def test_from_a_file_to_a_missed_question(server: Server, page: Page, tmp_path: Path) -> None:
     """A benchmark file becomes a bank, its questions are asked, and a miss leads to Recall; the run is deleted."""
-    page.goto(f"{server.url}/evaluate")
+    visit(page, f"{server.url}/evaluate")
     expect(page.get_by_text("Nothing was measured here yet")).to_be_visible(timeout=60_000)
     page.locator(".st-key-evaluate_row").get_by_role("combobox").first.click()
     page.get_by_role("option", name="a LoCoMo or LongMemEval file").click()
     page.locator('input[type="file"]').set_input_files(file_of(tmp_path))
     expect(page.get_by_text("tiny talk.json")).to_be_visible()
     page.get_by_role("button", name="Make a bank of it").click()
-    page.wait_for_url("**bank=tiny*talk**")
+    arrive(page, "**bank=tiny*talk**")
     expect(page.get_by_text("18 memories encoded")).to_be_visible(timeout=90_000)
+    quiet(page)
     page.get_by_role("button", name="Run", exact=True).click()
-    page.wait_for_url("**run=**", timeout=90_000)
+    arrive(page, "**run=**", timeout=90_000)
     table = page.locator(".mn-study")
     expect(table).to_contain_text("73\u202f%")
     expect(table).to_contain_text("not measured: needs a reader model")
     page.locator(".st-key-run_mode").get_by_text("Sparse", exact=True).click()
-    page.wait_for_url("**run_mode=sparse**")
+    arrive(page, "**run_mode=sparse**")
     expect(page.get_by_role("heading", name=ASKED[1][0])).to_be_visible()
     expect(page.locator('section[aria-label="The evidence"] .card')).to_have_count(1)
     card = page.locator('section[aria-label="Recalled instead"] .card').nth(1)
     chosen = str(card.get_attribute("data-id"))
+    quiet(page)
     card.click()
-    page.wait_for_url(f"**run_wrong={chosen.replace('/', '%2F').replace(':', '%3A')}**")
+    arrive(page, f"**run_wrong={chosen.replace('/', '%2F').replace(':', '%3A')}**")
     link = page.url
-    page.goto(link)
+    visit(page, link)
     expect(page.locator(f'[data-id="{chosen}"]')).to_have_attribute("aria-pressed", "true", timeout=60_000)
     page.get_by_role("button", name="Open in Recall").click()
-    page.wait_for_url("**/recall?**")
+    arrive(page, "**/recall?**")
     expect(page.get_by_label("Ask in your own words")).to_have_value(ASKED[1][0])
-    page.goto(link)
+    visit(page, link)
     page.get_by_role("button", name="Delete", exact=True).click()
+    page.get_by_role("button", name="Delete this run").wait_for()
+    quiet(page)
     page.get_by_role("button", name="Delete this run").click()
     expect(page.get_by_text("Nothing was measured here yet")).to_be_visible(timeout=30_000)
-    page.wait_for_url(re.compile("^(?!.*run=)"))
+    arrive(page, re.compile("^(?!.*run=)"))
     assert page.title() == "Evaluate · Mnemoscope"
 
 
 def test_it_fits_its_window(server: Server, browser: Browser) -> None:
     for width, scheme in ((1440, "dark"), (900, "light")):
         with opened(browser, width, scheme) as window:
-            window.goto(f"{server.url}/evaluate?bank=demo")
+            visit(window, f"{server.url}/evaluate?bank=demo")
             window.get_by_role("button", name="Run", exact=True).wait_for(timeout=60_000)
             assert window.evaluate("document.documentElement.scrollWidth <= window.innerWidth")

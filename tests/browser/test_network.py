@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser
 
-from tests.browser.conftest import Server, opened, quiet
+from tests.browser.conftest import Server, opened, visit
 from ui.shell import frame
 from ui.shell.headers import HEADERS
 
@@ -19,8 +19,7 @@ def test_no_request_goes_elsewhere(server: Server, browser: Browser, name: str) 
     asked: list[str] = []
     with opened(browser) as page:
         page.on("request", lambda request: asked.append(request.url))
-        page.goto(f"{server.url}/{name}")
-        quiet(page)
+        visit(page, f"{server.url}/{name}")
     places = {urlsplit(url).netloc for url in asked if not url.startswith(("data:", "blob:"))}
     assert places == {urlsplit(server.url).netloc}
     assert len(asked) > 10

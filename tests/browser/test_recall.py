@@ -7,9 +7,9 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.browser.conftest import Server, opened
+from tests.browser.conftest import Server, arrive, opened, visit
 
 SECONDS_TO_THE_FIRST_PAGE = 3.0
 
@@ -21,6 +21,12 @@ def chosen_cards(page: Page) -> list[str]:
 
 def asked(page: Page) -> dict[str, str]:
     return {name: values[-1] for name, values in parse_qs(urlsplit(page.url).query).items()}
+
+
+def reasons(page: Page) -> Locator:
+    """The rows of the table of latents, which Recall keeps folded until a latent is chosen."""
+    page.get_by_text("Latent by latent", exact=True).click()
+    return page.locator("tbody tr")
 
 
 def mapped_torch(server: Server) -> bool:
@@ -55,11 +61,11 @@ def test_first_page_comes_soon_and_without_torch(fresh_server: Callable[[], Serv
 
 
 def test_a_chosen_hit_is_outlined_everywhere_and_in_the_address(server: Server, page: Page) -> None:
-    page.goto(server.url)
+    visit(page, server.url)
     card = page.locator('section[aria-label="Sparse"] .card').nth(2)
     wanted = card.get_attribute("data-id")
     card.click()
-    page.wait_for_url("**memory=**")
+    arrive(page, "**memory=**")
     assert asked(page)["memory"] == wanted
     expect(page.locator(f'section[aria-label="Sparse"] .card[data-id="{wanted}"]')).to_have_attribute(
         "aria-pressed", "true"
@@ -72,24 +78,24 @@ def test_a_chosen_hit_is_outlined_everywhere_and_in_the_address(server: Server, 
 
 
 def test_the_keyboard_chooses_too(server: Server, page: Page) -> None:
-    page.goto(server.url)
+    visit(page, server.url)
     card = page.locator('section[aria-label="Dense"] .card').nth(1)
     card.focus()
     page.keyboard.press("Enter")
-    page.wait_for_url("**memory=**")
+    arrive(page, "**memory=**")
     assert asked(page)["memory"] == card.get_attribute("data-id")
     expect(card).to_be_focused()
 
 
 def test_the_link_reopens_the_same_view(server: Server, page: Page, browser: Browser) -> None:
-    page.goto(f"{server.url}/recall?recall_k=5&lexical=true&weighting=cosine&conversation=demo")
+    visit(page, f"{server.url}/recall?recall_k=5&lexical=true&weighting=cosine&conversation=demo")
     page.locator('section[aria-label="Lexical"] .card').nth(1).click()
-    page.wait_for_url("**memory=**")
-    page.locator("tbody tr button").first.click()
-    page.wait_for_url("**latent=**")
+    arrive(page, "**memory=**")
+    reasons(page).locator("button").first.click()
+    arrive(page, "**latent=**")
     seen, link = page.locator(".columns").inner_text(), page.url
     with opened(browser) as other:
-        other.goto(link)
+        visit(other, link)
         other.locator(".card").first.wait_for()
         expect(other.locator("tr.chosen")).to_be_visible()
         assert other.locator(".columns").inner_text() == seen
@@ -98,17 +104,17 @@ def test_the_link_reopens_the_same_view(server: Server, page: Page, browser: Bro
 
 
 def test_a_new_question_waits_for_the_model_and_is_then_answered(server: Server, page: Page) -> None:
-    page.goto(server.url)
+    visit(page, server.url)
     page.get_by_label("Ask in your own words").fill("a dog at the vet")
     page.get_by_role("button", name="Recall", exact=True).click()
-    page.wait_for_url("**recall_text=a+dog**")
+    arrive(page, "**recall_text=a+dog**")
     page.locator(".chip", has_text="dog").first.wait_for(timeout=60_000)
     assert page.locator('section[aria-label="Combined"] .card').count() == 10
     expect(page.get_by_text("model ready")).to_be_visible()
 
 
 def test_quick_clicks_end_where_the_last_one_went(server: Server, page: Page) -> None:
-    page.goto(server.url)
+    visit(page, server.url)
     cards = page.locator('section[aria-label="Combined"] .card')
     cards.first.wait_for()
     for i in (1, 2, 3):
@@ -127,7 +133,7 @@ def test_nothing_sticks_out(server: Server, browser: Browser, scheme: str, width
     """No page is wider than its window, in both themes; the console stays silent (see ``opened``)."""
     for address in ("recall", "memory", "library"):
         with opened(browser, width, scheme) as window:
-            window.goto(f"{server.url}/{address}")
+            visit(window, f"{server.url}/{address}")
             window.locator("h1").wait_for()
             window.wait_for_timeout(700)
             wide = window.evaluate(
