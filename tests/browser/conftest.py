@@ -34,7 +34,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     ours = [item for item in items if Path(__file__).parent in item.path.parents]
     for item in ours:
         item.add_marker(pytest.mark.browser)
-        item.add_marker(pytest.mark.flaky(reruns=2))
     if ours and not Path(CHROMIUM).exists() and not IN_CI:
         ours[0].add_marker(pytest.mark.skip(f"{NO_BROWSER} {len(ours)} browser tests are skipped."))
         config.hook.pytest_deselected(items=ours[1:])

@@ -13,7 +13,7 @@ from ui.session import answers
 def draw(bank: MemoryBank, query: Query) -> None:
     """Save, open and delete compositions of this bank."""
     kept = bank.compositions.saved()
-    with st.popover("Saved", icon=":material/bookmarks:"):
+    with st.popover("Saved", icon=":material/bookmarks:", key="compose_kept_menu"):
         with st.form("compose_save_form", border=False, clear_on_submit=True):
             st.text_input("Name", key="compose_name", placeholder="my mixture", max_chars=80)
             st.form_submit_button("Save", type="primary", key="compose_save", on_click=_save, args=(bank, query))

@@ -77,7 +77,7 @@ def form(bank: MemoryBank) -> None:
             "Categories", sorted(questions), format_func=lambda c: f"{c or 'none'} ({questions[c]:,})",
             placeholder="all", key=f"versus_categories_{bank.name}", width=300,
         )  # fmt: skip
-        with st.popover("How it is scored"):
+        with st.popover("How it is scored", key="versus_scored"):
             asking.scoring(bank)
         st.button(
             "Compare", type="primary", icon=":material/compare_arrows:", on_click=start, args=(bank, chosen),

@@ -95,7 +95,7 @@ def _ask(bank: MemoryBank, source: str, counts: dict[str, int]) -> None:
         "Categories", sorted(counts), format_func=lambda c: f"{c or 'none'} ({counts[c]:,})", placeholder="all",
         key=_categories_key(bank, source), width=300,
     )  # fmt: skip
-    with st.popover("How it is scored"):
+    with st.popover("How it is scored", key="evaluate_scored"):
         asking.scoring(bank)
     st.text_input("Name of the run", key="evaluate_name", placeholder="optional", width=190)
     st.button(

@@ -66,7 +66,7 @@ def form() -> None:
             "Sort by", [s for s in SORTS if s != "fires" or text], key="latents_sort", persist_state="session",
             format_func=lambda s: SORTS[s].capitalize(), width=210,
         )  # fmt: skip
-        with st.popover("Filter", icon=":material/filter_list:"):
+        with st.popover("Filter", icon=":material/filter_list:", key="latents_filter"):
             st.toggle("Only those that fire in this bank", key="latents_live", persist_state="session")
             st.toggle("Only bookmarked ones", key="latents_marked", persist_state="session")
             st.slider(

@@ -40,7 +40,7 @@ def whole(bank: MemoryBank, kind: str) -> bytes:
 
 def files(bank: MemoryBank) -> None:
     """Labels out, and in again."""
-    with st.popover("Labels", icon=":material/label:"):
+    with st.popover("Labels", icon=":material/label:", key="latents_label_files"):
         st.caption("Every latent with its label and figures: number, label, source, trust, density, memories.")
         with st.container(horizontal=True):
             for kind in ("csv", "parquet"):

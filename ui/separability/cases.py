@@ -74,7 +74,7 @@ def controls(bank: MemoryBank) -> tuple[str, str, bool, str]:
     with st.container(horizontal=True, vertical_alignment="bottom", key="sep_controls"):
         source = st.selectbox("Cases", list(known), key="sep_source", on_change=changed, persist_state="session",
                               format_func=lambda name: source_words(name, known[name]), width=215)  # fmt: skip
-        with st.popover("Your own", icon=":material/upload_file:"):
+        with st.popover("Your own", icon=":material/upload_file:", key="sep_own"):
             own(bank, source)
         similarity = st.selectbox("Sparse similarity", list(SIMILARITIES), key="sep_similarity", width=262,
                                   format_func=lambda name: SIMILARITIES[name], persist_state="session")  # fmt: skip

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
@@ -14,7 +12,7 @@ from core.analysis import projection
 from core.bank import maps as mapping
 from core.progress import finish
 from core.types import Memory, Reading
-from tests.handmade import ROOT
+from tests.handmade import python
 
 Make = Callable[..., MemoryBank]
 WORDS = "fox snow hill river stone bread candle winter harbour engine violin garden".split()
@@ -180,9 +178,8 @@ np.save(f"{sys.argv[2]}-umap.npy", finish(bank.maps.fit(MapPlan("umap", "combine
 
 @pytest.mark.real_umap
 def test_the_same_seed_gives_the_same_coordinates_after_a_restart(tmp_path: Path) -> None:
-    for run in ("one", "two"):
-        command = [sys.executable, "-c", COORDINATES, str(tmp_path / f"{run}.duckdb"), str(tmp_path / run)]
-        subprocess.run(command, cwd=ROOT, check=True)
+    runs = [python(COORDINATES, tmp_path / f"{run}.duckdb", tmp_path / run) for run in ("one", "two")]  # both at once
+    assert [other.communicate()[1] for other in runs] == ["", ""]
     for name in ("pca-dense", "pca-sparse", "pca-combined", "umap"):
         one, two = (np.load(tmp_path / f"{run}-{name}.npy") for run in ("one", "two"))
         np.testing.assert_array_equal(one, two)
