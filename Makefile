@@ -24,7 +24,7 @@ trials: $(VENV)/.ready $(VENV)/.dev ## kill, damage and feed the banks at random
 	$(BIN)/python -m tests.trials.inputs
 
 quick: $(VENV)/.dev ## the minute between two edits: pure rooms and drawings, no browser
-	$(BIN)/python -m pytest tests/test_walls.py tests/core/retrieval tests/core/evaluation tests/core/analysis tests/ui
+	$(BIN)/python -m pytest tests/test_walls.py tests/core/retrieval tests/core/evaluation tests/core/analysis tests/core/readers tests/ui
 
 check: $(VENV)/.dev ## format, lint, types, walls of the house
 	$(BIN)/ruff format --check .
