@@ -19,7 +19,7 @@ def older(path: Path, until: int = 3) -> None:
     """A bank as an older Mnemoscope left it, with a memory in it."""
     with duckdb.connect(str(path)) as connection:
         schema.apply(connection, [number for number in schema.steps() if number <= until])
-        connection.execute("insert into memories values ('m', 'h', 'kept', '', '', '', 0, null, '', '', '{}', 0)")
+        connection.execute("insert into memories values ('m', 'h', 'kept', '', '', '', 0, null, '', '', '{}')")
 
 
 # --- a new bank -------------------------------------------------------------------------------------------------------
@@ -119,7 +119,7 @@ def test_what_lies_in_the_journal_is_upgraded_too(tmp_path: Path) -> None:
     path = tmp_path / "older.duckdb"
     older(path)
     connection = duckdb.connect(str(path))
-    connection.execute("insert into memories values ('n', 'i', 'in the journal', '', '', '', 1, null, '', '', '{}', 1)")
+    connection.execute("insert into memories values ('n', 'i', 'in the journal', '', '', '', 1, null, '', '', '{}')")
     shutil.copy(path, tmp_path / "killed.duckdb")
     shutil.copy(tmp_path / "older.duckdb.wal", tmp_path / "killed.duckdb.wal")
     connection.close()
