@@ -153,6 +153,7 @@ def test_a_bank_at_work_is_not_repaired(filled: Path, monkeypatch: pytest.Monkey
         other.communicate("\n")
 
 
+@pytest.mark.lets_go
 def test_the_command_says_counts(
     make_bank: Callable[..., MemoryBank], capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
