@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import asdict
+from pathlib import Path
 
 from core.cli.shared import Commands, Result, drawn
 from core.store.repair import Repaired, repair
@@ -17,10 +18,12 @@ def register(commands: Commands) -> None:
 
 def _repair(a: argparse.Namespace) -> Result:
     done = drawn(repair(a.file, a.into))
-    return asdict(done), [*_lines(done), f"A new bank was made of it: {done.path}"]
+    journal = Path(f"{a.file}.wal").exists()
+    return asdict(done), [*_lines(done, journal), f"A new bank was made of it: {done.path}"]
 
 
-def _lines(done: Repaired) -> list[str]:
+def _lines(done: Repaired, journal: bool) -> list[str]:
+    """journal: whether the damaged file had one beside it, whose changes a reading without it leaves out."""
     lines = [f"{a.table:18} {_counted(a.copied, a.rows, a.why)}" for a in done.tables if a.rows or a.why]
     lines.append(f"The file was read {done.how}.")
     if done.dropped:
@@ -28,6 +31,8 @@ def _lines(done: Repaired) -> list[str]:
     lost = sum(a.rows - a.copied for a in done.tables)
     if "earlier" in done.how:
         lines.append("What was written after that checkpoint is not in it.")
+    elif journal and "without its journal" in done.how:
+        lines.append("What stood in its journal alone is not in it.")
     elif not lost and not any(a.why for a in done.tables):
         return [*lines, "Nothing is missing."]
     codes = next(a for a in done.tables if a.table == "codes")

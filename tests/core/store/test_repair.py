@@ -166,3 +166,15 @@ def test_the_command_says_counts(
     assert content(bank.path) == before
     again = MemoryBank.open(tmp_path / "new.duckdb", bank.engine)
     assert len(again.index()) == 2
+
+
+def test_the_command_says_that_a_journal_was_left_out(
+    make_bank: Callable[..., MemoryBank], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """Here the file stays open: what was written last stands in its journal alone, which repair cannot read."""
+    bank = make_bank("one", "two")
+    assert Path(f"{bank.path}.wal").exists()
+    assert main(["repair", str(bank.path), "--into", str(tmp_path / "new.duckdb")]) == 0
+    said = capsys.readouterr().out
+    assert "What stood in its journal alone is not in it.\n" in said
+    assert "Nothing is missing" not in said
