@@ -15,7 +15,7 @@ from core.analysis.latents import counts
 from core.analysis.separability import FIGURES, Drawn, apart, bootstrap
 from core.bank.health import health
 from core.bank.memories import Memories
-from core.bank.runs import QUESTIONS, Runs, query_of
+from core.bank.runs import QUESTIONS, Runs
 from core.bank.separability import QUESTIONS as CASES
 from core.bank.separability import Separability
 from core.bank.state import BankState
@@ -24,6 +24,7 @@ from core.errors import CoreError
 from core.evaluation import engines as comparing
 from core.evaluation import runner
 from core.store import versus as stored
+from core.store.kept import query_of
 from core.types import Case, Codes, Mode, Progress, Query
 
 T = TypeVar("T")

@@ -29,7 +29,8 @@ from core.retrieval.index import Index
 from core.retrieval.order import ranks_of
 from core.retrieval.rank import score
 from core.store import runs as stored
-from core.types import Codes, Floats, Ints, Mode, Progress, Query, Question, Term
+from core.store.kept import query_of
+from core.types import Codes, Floats, Ints, Mode, Progress, Query, Question
 
 QUESTIONS = "questions"
 MARKS = "marks"
@@ -306,11 +307,3 @@ def is_missed(case: Outcome, mode: Mode) -> bool:
 def _run(row: Mapping[str, Any]) -> Run:
     categories = None if row["categories"] is None else tuple(row["categories"])
     return Run(**{**row, "settings": query_of(row["settings"]), "categories": categories})
-
-
-def query_of(written: Mapping[str, Any]) -> Query:
-    """Settings as a bank keeps them."""
-    plain: dict[str, Any] = {
-        name: tuple(value) if isinstance(value, list) else value for name, value in written.items()
-    }
-    return Query(**plain | {"terms": tuple(Term(**term) for term in plain["terms"])})

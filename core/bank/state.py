@@ -151,7 +151,10 @@ class BankState:
 
     def knows_query(self, text: str) -> bool:
         """Whether a query can be answered without loading the model."""
-        return self.engine.warm or text in self._queries or bool(self._stored_queries([text]))
+        if self.engine.warm or text in self._queries:
+            return True
+        with self.work() as cursor:
+            return tables.has_query_codes(cursor, self.engine.fingerprint, text)
 
     def encode_query(self, text: str) -> Codes:
         """The codes of a query, one row in one part: remembered, stored with the bank, or made now."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, fields
 from typing import Any
 
@@ -17,7 +18,7 @@ def compositions(cursor: Cursor, engine: str) -> dict[str, Query]:
     rows = cursor.execute(
         "select name, query from compositions where engine = ? order by lower(name), name", [engine]
     ).fetchall()
-    return {name: _query(json.loads(written)) for name, written in rows}
+    return {name: query_of(json.loads(written)) for name, written in rows}
 
 
 def set_composition(cursor: Cursor, engine: str, name: str, query: Query | None) -> None:
@@ -30,12 +31,13 @@ def set_composition(cursor: Cursor, engine: str, name: str, query: Query | None)
         )
 
 
-def _query(written: dict[str, Any]) -> Query:
-    """A stored query; what another version of the program knew and this one does not is left out."""
+def query_of(written: Mapping[str, Any]) -> Query:
+    """A query as a bank keeps it: what another version of the program knew and this one does not is left out."""
     plain: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value for name, value in written.items() if name in _FIELDS
     }
-    return Query(**plain | {"terms": tuple(Term(**term) for term in written["terms"])})
+    terms = tuple(Term(term["latent"], term["weight"]) for term in written.get("terms", ()))
+    return Query(**plain | {"terms": terms})
 
 
 def marks(cursor: Cursor, text: str | None = None) -> list[Mark]:

@@ -196,6 +196,11 @@ def load_query_codes(cursor: Cursor, fingerprint: str, texts: Sequence[str] | No
     return _load_codes_by_text(cursor, "query_codes", fingerprint, texts)
 
 
+def has_query_codes(cursor: Cursor, fingerprint: str, text: str) -> bool:
+    """Whether a query's codes are stored: nothing is decoded."""
+    return _first(cursor, "select 1 from query_codes where engine = ? and text = ?", [fingerprint, text]) is not None
+
+
 def load_text_codes(cursor: Cursor, fingerprint: str, texts: Sequence[str] | None = None) -> dict[str, Codes]:
     """Stored codes of texts that are no memories, one row each, by text."""
     return _load_codes_by_text(cursor, "text_codes", fingerprint, texts)

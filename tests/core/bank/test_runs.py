@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
 import numpy as np
@@ -229,3 +230,27 @@ def test_stored_codes_need_no_model(wordy: MemoryBank, encoder: FakeEncoder) -> 
     cold = MemoryBank.open(wordy.path, FakeEncoder(warm=False))
     finish(cold.runs.faithfulness())
     assert not cold.engine.warm
+
+
+@pytest.mark.parametrize("table", ["runs", "compositions"])
+def test_settings_of_another_version_are_read(bank: MemoryBank, table: str) -> None:
+    settings = Query("boats", weighting="cosine", terms=(Term(4, -0.5),), muted=(3,))
+    run = finish(bank.runs.run(settings))
+    bank.compositions.save("boats", settings)
+    column = {"runs": "settings", "compositions": "query"}[table]
+    with bank.state.write() as cursor:
+        ((text,),) = cursor.execute(f"select {column} from {table}").fetchall()
+        written = json.loads(text)
+        written |= {"colour": "blue", "terms": [term | {"reason": "none"} for term in written["terms"]]}
+        cursor.execute(f"update {table} set {column} = ?", [json.dumps(written)])
+    if table == "runs":
+        assert bank.runs.get(run.id).settings == run.settings
+    else:
+        assert bank.compositions.load("boats") == settings
+
+
+def test_what_is_known_is_not_decoded(bank: MemoryBank, monkeypatch: pytest.MonkeyPatch) -> None:
+    cold = MemoryBank.open(bank.path, FakeEncoder(warm=False))
+    bank.state.store_queries(["boats"])
+    monkeypatch.setattr("core.store.tables.codes_of", lambda *_: pytest.fail("decoded"))
+    assert [cold.knows_query(text) for text in ("boats", "violins")] == [True, False]
