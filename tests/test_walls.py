@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -184,3 +185,51 @@ def test_every_page_has_its_fields() -> None:
     from ui.shell.addresses import PAGES
 
     assert {file.stem for file in _files("pages/*.py")} == set(PAGES)
+
+
+BANK = ("state", "memories", "labels", "trust", "latents", "compositions", "learning", "recall", "runs", "comparisons")
+"""Rooms of a bank, each of which may import those to its left alone."""
+
+
+def test_only_the_facade_of_a_bank_is_called_memory_bank() -> None:
+    broken = [
+        f"{file.relative_to(ROOT)}:{line}: {text.strip()}"
+        for file in _files("core/bank/*.py")
+        if file.name != "bank.py"
+        for line, text in enumerate(file.read_text(encoding="utf-8").splitlines(), 1)
+        if "MemoryBank.open``" not in text and "MemoryBank" in text
+    ]
+    assert not broken, "A room works on a BankState:\n" + "\n".join(broken)
+
+
+def test_rooms_of_a_bank_import_those_below() -> None:
+    rooms = {f"core.bank.{name}": place for place, name in enumerate(BANK)}
+    broken = [
+        line
+        for name, place in rooms.items()
+        for line in _broken(
+            [ROOT / f"{name.replace('.', '/')}.py"],
+            lambda m, _, place=place: rooms.get(m, -1) > place or m == "core.bank.bank",
+        )
+    ]
+    assert not broken, "\n".join(broken)
+
+
+def test_no_room_of_a_bank_is_in_a_circle() -> None:
+    """Imports at any time count, also those inside of functions."""
+    files = {f"core.bank.{file.stem}": file for file in _files("core/bank/*.py")}
+    imports = {name: {m: line for line, m, _ in _imports(file) if m in files} for name, file in files.items()}
+    done: set[str] = set()
+
+    def walk(name: str, path: tuple[str, ...]) -> None:
+        if name in path:
+            circle = (*path[path.index(name) :], name)
+            steps = [f"{files[a].relative_to(ROOT)}:{imports[a][b]} imports {b}" for a, b in pairwise(circle)]
+            raise AssertionError("\n".join(steps))
+        if name not in done:
+            for other in imports[name]:
+                walk(other, (*path, name))
+            done.add(name)
+
+    for name in files:
+        walk(name, ())
