@@ -5,6 +5,7 @@
 """
 
 from core.alignment import Alignment, Word
+from core.analysis.cluster_names import ClusterName
 from core.analysis.contrast import Contrast
 from core.analysis.overlap import MEASURES
 from core.bank.bank import MemoryBank
@@ -73,6 +74,7 @@ __all__ = [
     "Agreement",
     "Alignment",
     "Case",
+    "ClusterName",
     "Codes",
     "Context",
     "Contrast",

@@ -11,9 +11,11 @@ from typing import Any, Literal
 import numpy as np
 
 from core.analysis import projection
+from core.analysis.cluster_names import LOOKED_AT, ClusterName, called
 from core.analysis.contrast import distinguishing
 from core.analysis.peaks import spoken
 from core.analysis.projection import KINDS, Components, Kind, Rows
+from core.bank.labels import Labels
 from core.bank.state import BankState
 from core.errors import CoreError
 from core.store import maps as stored
@@ -188,14 +190,19 @@ class Maps:
         """float32 [m, dims], how much each latent defines each axis."""
         return projection.loadings(projection.latent_rows(self._state.index()), on.places)
 
-    def cluster_words(self, clusters: np.ndarray, k: int = 6) -> list[list[tuple[int, list[tuple[str, str]]]]]:
-        """For each cluster of ``MemoryMap.clusters`` the latents that most set it apart from all other memories,
-        each with (text, the word it peaks on) of the memories of the cluster that fire it most.
+    def cluster_names(self, clusters: np.ndarray) -> tuple[tuple[ClusterName, ...], ...]:
+        """What each cluster of ``MemoryMap.clusters`` is called, by the latents that most set it apart from all other
+        memories and the memories of the cluster that fire them most.
         """
+        if clusters.max(initial=-1) < 0:
+            return ()
         index = self._state.index()
-        inside = [clusters == i for i in range(int(clusters.max(initial=-1)) + 1)]
-        found = distinguishing(index, clusters, k)
-        return [[(j, spoken(index, j, mine)) for j in some] for some, mine in zip(found, inside, strict=True)]
+        inside = [clusters == i for i in range(int(clusters.max()) + 1)]
+        found = distinguishing(index, clusters, LOOKED_AT)
+        known = Labels(self._state).of(latent for some in found for latent in some)
+        return tuple(
+            called([(known[j], spoken(index, j, mine)) for j in some]) for some, mine in zip(found, inside, strict=True)
+        )
 
     def listing(self) -> list[tuple[MapPlan, dict[str, Any], int, int]]:
         """(plan, what it was made with, bank version, memories on it) of the maps kept, latest first."""

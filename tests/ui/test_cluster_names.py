@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from core.analysis.cluster_names import Fired, called
 from core.types import Label
-from ui.atlas.cluster_names import Fired, called, number
+from ui.atlas.cluster_names import number, said
 
 
 def fired(text: str, trust: float, peak: str, *texts: str) -> Fired:
@@ -42,13 +43,13 @@ DOG = fired("dogs", 0.5, "dog", "my dog", "a dog barks")
     ],
 )
 def test_a_cluster_is_called(latents: list[Fired], name: str) -> None:
-    assert called(latents) == name
+    assert said(called(latents)) == name
 
 
 def test_a_word_must_be_common_to_call_a_cluster() -> None:
     words = ["lake", "Dog", "Dog", "apple", "dog"]
-    assert called([(Label(7), [(word, word) for word in words])]) == "“Dog”"
-    assert called([(Label(7), [(word, word) for word in ["lake", "zebra", "apple"]])]) == "latent 7"
+    assert said(called([(Label(7), [(word, word) for word in words])])) == "“Dog”"
+    assert said(called([(Label(7), [(word, word) for word in ["lake", "zebra", "apple"]])])) == "latent 7"
 
 
 @pytest.mark.parametrize(
@@ -57,7 +58,7 @@ def test_a_word_must_be_common_to_call_a_cluster() -> None:
 )
 def test_what_somebody_wrote_need_not_be_said(source: str, trust_here: float, name: str) -> None:
     label = Label(7, "gratitude", source, trust_here=trust_here)
-    assert called([(label, [("many thanks", "thanks"), ("thanks!", "thanks")])]) == name
+    assert said(called([(label, [("many thanks", "thanks"), ("thanks!", "thanks")])])) == name
 
 
 def test_the_number_of_a_name_stays() -> None:
