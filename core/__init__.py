@@ -7,19 +7,23 @@
 from core.alignment import Alignment, Word
 from core.analysis.cluster_names import ClusterName
 from core.analysis.contrast import Contrast
-from core.analysis.overlap import MEASURES
+from core.analysis.overlap import MEASURES, Tiles
+from core.analysis.projection import Kind
+from core.analysis.separability import ModeDifference, ModeSeparation
 from core.bank.bank import MemoryBank
 from core.bank.comparisons import EngineComparison
 from core.bank.engines import HeldCodes
 from core.bank.groups import FIELDS
 from core.bank.maps import MapPlan, MemoryMap
 from core.bank.overlap import GROUPINGS, Overlap, OverlapPair
+from core.bank.runs import ENOUGH_QUESTIONS, MARKS, QUESTIONS, Confusion, Run
 from core.bank.separability import SIMILARITIES, Separation
 from core.bank.timeline import Timeline
 from core.demo import DEMO_QUERY, open_demo
 from core.encoding import registry
-from core.encoding.engines import Engine, EngineSpec, presets
-from core.errors import CoreError
+from core.encoding.engines import EMBEDDING, Encoder, Engine, EngineSpec, presets
+from core.encoding.stored import StoredEngine
+from core.errors import CoreError, EngineMissing
 from core.formulas import defused
 from core.lab.api import NarrativeMemoryAPI
 from core.lab.plan import LabPlan
@@ -62,13 +66,17 @@ __version__ = "0.2.0.dev0"
 __all__ = [
     "CRITERIA",
     "DEMO_QUERY",
+    "EMBEDDING",
+    "ENOUGH_QUESTIONS",
     "FIELDS",
     "FORMATS",
     "FUSIONS",
     "GROUPINGS",
     "HOME",
+    "MARKS",
     "MEASURES",
     "MODES",
+    "QUESTIONS",
     "SIMILARITIES",
     "WEIGHTINGS",
     "Agreement",
@@ -76,11 +84,14 @@ __all__ = [
     "Case",
     "ClusterName",
     "Codes",
+    "Confusion",
     "Context",
     "Contrast",
     "CoreError",
+    "Encoder",
     "Engine",
     "EngineComparison",
+    "EngineMissing",
     "EngineSpec",
     "Explanation",
     "Fit",
@@ -89,6 +100,7 @@ __all__ = [
     "HeldCodes",
     "Hits",
     "ImportReport",
+    "Kind",
     "Lab",
     "LabPlan",
     "LabRun",
@@ -100,6 +112,8 @@ __all__ = [
     "MemoryBank",
     "MemoryMap",
     "Mode",
+    "ModeDifference",
+    "ModeSeparation",
     "NarrativeMemoryAPI",
     "Overlap",
     "OverlapPair",
@@ -109,9 +123,12 @@ __all__ = [
     "Query",
     "Question",
     "Refusal",
+    "Run",
     "Separation",
     "Spread",
+    "StoredEngine",
     "Term",
+    "Tiles",
     "Timeline",
     "TokenTrace",
     "Word",

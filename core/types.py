@@ -16,6 +16,7 @@ import numpy as np
 
 from core.alignment import NOTHING_ALIGNED, Alignment, Sentence
 from core.codes import Codes, Floats, Ints, Offsets, TokenTrace
+from core.words import empty, stems
 
 __all__ = [
     "LABEL_SOURCES",
@@ -369,6 +370,8 @@ class Health:
 
 SHOWN_TRUST = 0.75
 """Least trust with which a label stands for a name; below it the words that the latent peaks on are quoted."""
+FEW, MOSTLY = 5, 0.5
+"""Memories that are too few to doubt a label by, and the share of them that must peak on one word."""
 LABEL_SOURCES = ("yours", "llm", "neuronpedia", "words")
 """Where a label may come from; the first one that a latent has is shown."""
 
@@ -459,6 +462,18 @@ class LatentInfo:
     """The bookmark's note; None where it is not bookmarked."""
     words_here: tuple[tuple[str, float], ...] = ()
     """Words that it peaks on in the memories of this bank that fire it most, with their share of these memories."""
+    words_read: int = 0
+    """How many memories these are."""
+
+    @property
+    def strange_word(self) -> str:
+        """The word that it mostly peaks on here, where neither its label nor the texts that described it know it; empty
+        where the label may hold."""
+        if self.memories < FEW or not self.words_here or not self.label.text or self.label.source == "yours":
+            return ""
+        word, share = self.words_here[0]
+        known = set(stems(" ".join([self.label.text, *(other for other, _ in self.words)])))
+        return "" if share < MOSTLY or empty(word) or known & set(stems(word)) else word
 
 
 @dataclass(frozen=True, slots=True)

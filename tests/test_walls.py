@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from importlib import import_module
 from itertools import pairwise
 from pathlib import Path
 
@@ -73,11 +74,39 @@ def test_pages_and_ui_know_no_sql_and_no_models() -> None:
     assert not _broken(_files("pages/*.py") + _files("ui/**/*.py"), lambda m, _: _top(m) in HEAVY | STORED)
 
 
-def test_pages_use_only_public_names_of_core() -> None:
-    import core
+OPEN = ("core", "core.types", "core.evaluation", "core.lab")
+"""The rooms of core that declare their public names in ``__all__``; ui and pages know nothing else of core."""
 
-    public = {f"core.{name}" for name in core.__all__}
-    assert not _broken(_files("pages/*.py"), lambda m, _: m.startswith("core") and m not in public)
+
+def _taken(file: Path) -> list[tuple[int, str, str]]:
+    """(line, room, name) of everything of core that a file imports, types included."""
+    found = []
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found += [(node.lineno, alias.name, "") for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found += [(node.lineno, node.module, alias.name) for alias in node.names]
+    return [(line, room, name) for line, room, name in found if _top(room) == "core"]
+
+
+def test_ui_and_pages_use_only_public_names_of_core() -> None:
+    public = {room: set(import_module(room).__all__) for room in OPEN}
+    broken = [
+        f"{file.relative_to(ROOT)}:{line} takes {name or room} from {room}, which does not declare it public"
+        for file in _files("pages/*.py") + _files("ui/**/*.py") + _files("app.py")
+        for line, room, name in _taken(file)
+        if name not in public.get(room, ())
+    ]
+    assert not broken
+
+
+def test_public_names_exist_once() -> None:
+    """Each declared name is there, and a name that two rooms declare is one thing."""
+    declared: dict[str, object] = {}
+    for room in map(import_module, OPEN):
+        assert len(room.__all__) == len(set(room.__all__)), room.__name__
+        for name in room.__all__:
+            assert declared.setdefault(name, getattr(room, name)) is getattr(room, name), f"{room.__name__}.{name}"
 
 
 def test_the_door_imports_only_ui() -> None:

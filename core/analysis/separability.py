@@ -56,7 +56,7 @@ class ModeSeparation:
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class ModeDifference:
     """A figure of one mode minus that of another over the same cases, with its bootstrap interval."""
 
     first: Mode
@@ -162,7 +162,7 @@ def _permuted(sim: Floats, contexts: Ints, related: Ints, unrelated: Ints) -> tu
     return singles.mean(axis=1, dtype=np.float64), singles
 
 
-def differences(modes: Mapping[Mode, ModeSeparation]) -> list[Difference]:
+def differences(modes: Mapping[Mode, ModeSeparation]) -> list[ModeDifference]:
     """Every pair of modes, figure by figure, with percentile bootstrap intervals over the cases (Efron 1979).
 
     Every mode draws the same cases, so the differences are paired. One case has none.
@@ -172,7 +172,7 @@ def differences(modes: Mapping[Mode, ModeSeparation]) -> list[Difference]:
     names: Sequence[Mode] = ("combined", "sparse", "dense", "lexical")
     drawn = {mode: bootstrap(modes[mode]) for mode in names if mode in modes}
     return [
-        Difference(first, second, figure, *gain)
+        ModeDifference(first, second, figure, *gain)
         for first, second in combinations(drawn, 2)
         for figure, gain in apart(drawn[first], drawn[second]).items()
     ]

@@ -242,6 +242,7 @@ class Latents:
             words_here=peaks.counted(
                 [peaks.word_of(index.texts[r], span) for r, span in zip(rows.tolist(), spans, strict=False)]
             ),
+            words_read=len(spans),
         )
 
     def activations(self, latent: int) -> Floats:

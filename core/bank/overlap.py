@@ -70,6 +70,22 @@ class Overlap:
     def tiles(self, most: int) -> pure.Tiles:
         return pure.tiles(self.values, self.order, most)
 
+    def branches(self, most: int) -> tuple[np.ndarray, np.ndarray]:
+        """(places, heights), float64 [b, 4] each: the upper branches of the tree, with at most so many leaves."""
+        return (np.zeros((0, 4)), np.zeros((0, 4))) if self.tree is None else pure.branches(self.tree, most)
+
+    def pairs(self, k: int | None = None) -> list[dict[str, Any]]:
+        """The k nearest two different rows with their measure, nearest first; all of them without k."""
+        i, j = np.triu_indices(len(self), 1)
+        values = self.values[i, j]
+        away = values if self.measure == "euclidean" else -values
+        some = np.arange(len(away)) if k is None or k >= len(away) else np.argpartition(away, k)[:k]
+        order = some[np.lexsort((some, away[some]))]
+        return [
+            {"a": self.names[a], "b": self.names[b], self.measure: float(value)}
+            for a, b, value in zip(i[order].tolist(), j[order].tolist(), values[order].tolist(), strict=True)
+        ]
+
     def core_and_unique(self) -> tuple[Ints, Ints, Ints]:
         """(latents of every row, latents of a single row, that row), strongest first."""
         return pure.core_and_unique(self.codes)
@@ -258,16 +274,3 @@ class Overlaps:
             Interference(index.ids[rows[i]], index.ids[rows[j]], float(s), float(d), int(w))
             for i, j, s, d, w in zip(first, second, alike, near, words, strict=True)
         ]
-
-
-def pairs_of(found: Overlap, k: int | None = None) -> list[dict[str, Any]]:
-    """The k nearest two different rows with their measure, nearest first; all of them without k."""
-    i, j = np.triu_indices(len(found), 1)
-    values = found.values[i, j]
-    away = values if found.measure == "euclidean" else -values
-    some = np.arange(len(away)) if k is None or k >= len(away) else np.argpartition(away, k)[:k]
-    order = some[np.lexsort((some, away[some]))]
-    return [
-        {"a": found.names[a], "b": found.names[b], found.measure: float(value)}
-        for a, b, value in zip(i[order].tolist(), j[order].tolist(), values[order].tolist(), strict=True)
-    ]

@@ -191,7 +191,7 @@ class Runs:
             found = stored.cases(cursor, run)
         if mode is None or missed is None:
             return found
-        return tuple(case for case in found if is_missed(case, mode) is missed)
+        return tuple(case for case in found if case.missed(mode) is missed)
 
     def compare(self, before: str, after: str) -> Comparison:
         """What one run gains over another, on the questions that both asked."""
@@ -254,7 +254,7 @@ class Runs:
         indptr = np.cumsum([0, *map(len, parts)])
         flat = np.concatenate(parts)
         fires = csr_array((np.ones(len(flat), bool), flat, indptr), (len(cases), state.index().codes.n_latents))
-        missed = np.asarray([is_missed(case, mode) for case in cases])
+        missed = np.asarray([case.missed(mode) for case in cases])
         if missed.all() or not missed.any():
             became = "missed" if missed.all() else "answered"
             raise CoreError(f"{mode.capitalize()} {became} every question of this run.")
@@ -297,11 +297,6 @@ class Runs:
         with self._state.write(new_version=False) as cursor:
             stored.set_report(cursor, run, {**kept.report, "faithfulness": found})
         return self.get(run)
-
-
-def is_missed(case: Outcome, mode: Mode) -> bool:
-    """Whether some of a question's evidence is not among the first 10 of a mode."""
-    return case.measures[mode]["all@10"] < 1
 
 
 def _run(row: Mapping[str, Any]) -> Run:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from core.analysis.separability import (
-    Difference,
+    ModeDifference,
     ModeSeparation,
     differences,
     rarity,
@@ -47,11 +47,11 @@ class Separation:
     weighted: bool
     """Whether training statistics were there to weigh the latents by."""
     modes: Mapping[Mode, ModeSeparation]
-    differences: tuple[Difference, ...]
+    differences: tuple[ModeDifference, ...]
     cases_easy: tuple[Case, ...]
     """Those that have a question about another dialogue."""
     modes_easy: Mapping[Mode, ModeSeparation]
-    differences_easy: tuple[Difference, ...]
+    differences_easy: tuple[ModeDifference, ...]
 
 
 class Separability:

@@ -13,7 +13,7 @@ from typing import Any
 from core.analysis.overlap import MEASURES
 from core.analysis.separability import ModeSeparation
 from core.bank.bank import MemoryBank
-from core.bank.overlap import GROUPINGS, pairs_of
+from core.bank.overlap import GROUPINGS
 from core.bank.separability import QUESTIONS, SIMILARITIES, Separation
 from core.cli.shared import Commands, Result, asked_for, called, drawn, positive, similarity
 from core.errors import CoreError
@@ -152,7 +152,7 @@ def _overlap(a: argparse.Namespace) -> Result:
         "provenance": bank.provenance(),
     }
     lines = [f"{len(found):,} rows, {len(core):,} latents in all of them, {len(unique):,} in one alone; nearest:"]
-    lines += [f"{row[a.measure]:9.3f}  {row['a']}  {row['b']}" for row in pairs_of(found, a.k)]
+    lines += [f"{row[a.measure]:9.3f}  {row['a']}  {row['b']}" for row in found.pairs(a.k)]
     lines += ["same latents, different things:"] if clashes else []
     lines += [f"{one.sparse:9.3f}  {one.a}  {one.b}  (dense {one.dense:.3f})" for one in clashes]
     return result, lines

@@ -45,6 +45,10 @@ class Outcome:
     recalled: Mapping[Mode, Mapping[str, tuple[bool, int]]]
     """By mode and criterion: whether all evidence was recalled, and the characters of what was."""
 
+    def missed(self, mode: Mode) -> bool:
+        """Whether some of its evidence is not among the first 10 of a mode."""
+        return self.measures[mode]["all@10"] < 1
+
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:

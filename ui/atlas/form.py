@@ -8,8 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from core import MapPlan, MemoryBank
-from core.analysis.projection import Kind
+from core import Kind, MapPlan, MemoryBank
 from ui.address import link
 from ui.atlas import cluster_names
 from ui.atlas import data as map_data

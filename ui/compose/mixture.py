@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from core import WEIGHTINGS, Codes, Hits, Memory, MemoryBank, Query
-from core.types import Floats, Term
+from core import WEIGHTINGS, Codes, Hits, Memory, MemoryBank, Query, Term
+from core.types import Floats
 from ui.address import ways
 from ui.compose import composer
 from ui.kit import components, labels, prose, tray

@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from core import Mode
-from core.bank.runs import Confusion
-from core.evaluation.comparison import Comparison
+from core import Confusion, Mode
+from core.evaluation import Comparison
 from core.types import Floats
 from ui.kit.charts import BAR, escaped, named
 from ui.kit.colours import MINUS, MODE_COLOURS, PLUS

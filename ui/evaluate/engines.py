@@ -7,9 +7,8 @@ from typing import Any
 
 import streamlit as st
 
-from core import EngineComparison, MemoryBank, Mode
-from core.bank.runs import QUESTIONS
-from core.evaluation.comparison import Comparison, Difference
+from core import QUESTIONS, EngineComparison, MemoryBank, Mode
+from core.evaluation import Comparison, Difference
 from ui.address import link
 from ui.evaluate import charts as charts_evaluation
 from ui.evaluate import runs as evaluation

@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from core import MODES, Memory, MemoryBank, Mode
-from core.bank.runs import Confusion, Run, is_missed
-from core.evaluation.runner import Outcome
+from core import MODES, Confusion, Memory, MemoryBank, Mode, Run
+from core.evaluation import Outcome
 from ui.address import link, ways
 from ui.evaluate import charts as charts_evaluation
 from ui.kit import cards as hits
@@ -38,7 +37,7 @@ def draw(bank: MemoryBank, run: Run, cases: Sequence[Outcome], latent: int | Non
         mode = mode_select()
         category = category_select(cases)
     asked = [case for case in cases if not category or case.question.category == category]
-    missed = [case for case in asked if is_missed(case, mode)]
+    missed = [case for case in asked if case.missed(mode)]
     if not missed:
         st.write(f"None of these {len(asked):,} questions was missed: all their evidence is among the first 10.")
         return
@@ -245,5 +244,5 @@ def export_rows(run: Run, cases: Sequence[Outcome], mode: Mode) -> list[dict[str
             "instead": " ".join([name for name in case.top[mode] if name not in case.question.evidence][:INSTEAD]),
         }
         for case in cases
-        if is_missed(case, mode)
+        if case.missed(mode)
     ]  # fmt: skip

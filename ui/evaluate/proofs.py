@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from core import Contrast, CoreError, MemoryBank, Mode
-from core.bank.runs import ENOUGH_QUESTIONS, Run
-from core.evaluation.comparison import Change, Comparison
+from core import ENOUGH_QUESTIONS, Contrast, CoreError, MemoryBank, Mode, Run
+from core.evaluation import Change, Comparison
 from ui.address import link, ways
 from ui.evaluate import charts as charts_evaluation
 from ui.evaluate import misses, results

@@ -7,11 +7,8 @@ from typing import Any
 
 import streamlit as st
 
-from core import CRITERIA, MODES, Mode
-from core.bank.runs import Run
-from core.evaluation.curves import recall_curve
-from core.evaluation.runner import Outcome
-from core.evaluation.study import STUDY
+from core import CRITERIA, MODES, Mode, Run
+from core.evaluation import STUDY, Outcome, recall_curve
 from ui.evaluate import charts as charts_evaluation
 from ui.evaluate import runs as evaluation
 from ui.kit import prose

@@ -10,8 +10,7 @@ from typing import Any
 
 import streamlit as st
 
-from core import WEIGHTINGS, CoreError, EngineComparison, MemoryBank, Query
-from core.bank.runs import MARKS, QUESTIONS, Run
+from core import MARKS, QUESTIONS, WEIGHTINGS, CoreError, EngineComparison, MemoryBank, Query, Run
 from ui.address import link, ways
 from ui.address.fields import Scope
 from ui.kit import prose, reports, states, task

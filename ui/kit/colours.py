@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.types import Mode
+from core import Mode
 
 MODE_COLOURS: dict[Mode, str] = {
     "dense": "#0072B2",

@@ -13,7 +13,7 @@ from typing import Any
 
 import streamlit as st
 
-from core.types import Label
+from core import Label
 from ui.kit import labels, prose
 
 WEB = Path(__file__).parent / "web"

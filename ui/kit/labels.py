@@ -8,8 +8,7 @@ from typing import Any, Literal
 
 import streamlit as st
 
-from core.types import Label, LatentInfo
-from core.words import empty, stems
+from core import Label, LatentInfo
 from ui.kit import prose
 
 HARDLY_BETTER = 0.6
@@ -26,8 +25,6 @@ TRUST_HELP = (
     "How well the label alone tells texts that strongly fire the latent from similar texts that do not "
     "(AUROC of the cosine of label and text): 1 is always right, .5 is chance."
 )
-FEW, MOSTLY = 5, 0.5
-"""Memories that are too few to doubt a label by, and the share of them that must peak on one word."""
 DENSITIES = ((0.0002, "very rare"), (0.005, "rare, specific"), (0.02, "fairly common"), (0.1, "common, broad"))
 """Share of tokens below which a latent is called so."""
 Names = Mapping[int, Label]
@@ -121,15 +118,11 @@ def fine_percent(share: float) -> str:
 
 def elsewhere(info: LatentInfo) -> str:
     """A warning where it peaks here on one word that its name knows nothing of; nothing where the label may hold."""
-    if info.memories < FEW or not info.words_here or not info.label.text or info.label.source == "yours":
-        return ""
-    word, share = info.words_here[0]
-    known = set(stems(" ".join([info.label.text, *(other for other, _ in info.words)])))
-    if share < MOSTLY or empty(word) or known & set(stems(word)):
+    if not info.strange_word:
         return ""
     return (
-        f"Here it mostly peaks on “{word}”, which neither its label nor the texts that described it know: do not "
-        "believe the label in this bank, whatever its trust."
+        f"Here it mostly peaks on “{info.strange_word}”, which neither its label nor the texts that described it know: "
+        "do not believe the label in this bank, whatever its trust."
     )
 
 

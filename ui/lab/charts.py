@@ -9,8 +9,8 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from core.lab.plan import Curves
-from core.lab.traces import CategoryLatents, Shared
+from core.lab import Curves
+from core.lab import traces as measures
 from core.types import Floats
 from ui.kit.charts import escaped
 from ui.kit.colours import CATEGORIES, INK, MODE_COLOURS, QUIET, SEQUENTIAL
@@ -199,7 +199,7 @@ def reconstruction(
     return figure
 
 
-def overlap(runs: Sequence[tuple[str, Sequence[Shared]]], theme: str) -> go.Figure:
+def overlap(runs: Sequence[tuple[str, Sequence[measures.Shared]]], theme: str) -> go.Figure:
     """How many latents all categories, some, or one alone have above each threshold."""
     figure = _beside([name for name, _ in runs], 380)
     colours = {"core": MODE_COLOURS["dense"], "shared": MODE_COLOURS["sparse"], "unique": MODE_COLOURS["lexical"]}
@@ -220,14 +220,16 @@ def overlap(runs: Sequence[tuple[str, Sequence[Shared]]], theme: str) -> go.Figu
     return figure
 
 
-def parts_of(shared: Shared) -> dict[str, set[int]]:
+def parts_of(shared: measures.Shared) -> dict[str, set[int]]:
     """Latents by how many categories have them: all, some, one alone. No latent is in two of these."""
     core = set(shared.core)
     unique = {latent for some in shared.unique.values() for latent in some}
     return {"core": core, "shared": {i for some in shared.pairs.values() for i in some} - core, "unique": unique}
 
 
-def category_latents(found: Sequence[CategoryLatents], measure: str, latents: Sequence[int], theme: str) -> go.Figure:
+def category_latents(
+    found: Sequence[measures.CategoryLatents], measure: str, latents: Sequence[int], theme: str
+) -> go.Figure:
     """measure: ``mean`` or ``rate`` of some latents, in the order given, with 95 % intervals."""
     chosen = list(latents)
     figure = go.Figure()

@@ -7,8 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from core.lab.plan import LIMITS, MOST_SEEDS, PENALTIES, PRESETS, SOURCES
-from core.lab.traces import THRESHOLDS
+from core.lab import LIMITS, MOST_SEEDS, PENALTIES, PRESETS, SOURCES, traces
 from ui.address.fields import Field, Unknown, any_text, at_most, field, one_of, real, shortest, switch, whole
 from ui.kit.fields import PICTURE
 
@@ -70,7 +69,7 @@ FIELDS = (
     field("lab_view", one_of("view", lambda: VIEWS), "sparsity"),
     field("lab_shown", whole("seed", 0, MOST_SEEDS - 1), 0),
     field("lab_episode", whole("episode", 0, 100_000), 0),
-    field("lab_above", one_of("threshold", lambda: [f"{t:g}" for t in THRESHOLDS]), "0"),
+    field("lab_above", one_of("threshold", lambda: [f"{t:g}" for t in traces.THRESHOLDS]), "0"),
     field("lab_measure", one_of("measure", lambda: MEASURED), "rate"),
     PICTURE,
 )

@@ -9,8 +9,7 @@ from typing import Any
 import streamlit as st
 
 from core import CoreError, Lab, LabPlan, LabRun, MemoryBank
-from core.lab.plan import BETAS, LIMITS, NAMES, PENALTIES, PRESETS, SOURCES, TrainingProgress
-from core.lab.runs import RunHead, said
+from core.lab import BETAS, LIMITS, NAMES, PENALTIES, PRESETS, SOURCES, RunHead, TrainingProgress, said
 from ui.address import link
 from ui.kit import prose, states, task
 from ui.lab import charts as charts_lab

@@ -10,9 +10,8 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from core import LabPlan, LabRun, MemoryBank
+from core.lab import PENALTIES, PRESETS, SeedRun, pair_name, reported
 from core.lab import traces as measures
-from core.lab.plan import PENALTIES, PRESETS, reported
-from core.lab.runs import SeedRun, pair_name
 from ui.kit import look, prose
 from ui.kit.figures import for_paper, picture
 from ui.lab import charts as charts_lab

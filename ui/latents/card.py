@@ -8,9 +8,7 @@ from math import isnan
 
 import streamlit as st
 
-from core import MemoryBank
-from core.analysis.peaks import READ
-from core.types import LatentInfo
+from core import LatentInfo, MemoryBank
 from ui.address import ways
 from ui.kit import charts, components, labels, prose, states, tray
 from ui.kit.colours import ACTIVATION
@@ -127,7 +125,7 @@ def words(info: LatentInfo) -> None:
         _words(info.words)
     if not info.words_here:
         return
-    shown = min(info.memories, READ)
+    shown = info.words_read
     of = f"the {shown} memories that fire it most" if info.memories > shown else f"all {shown:,} memories that fire it"
     title = "Words it peaks on in this bank"
     st.subheader(title, anchor=False, help=f"The share of {of if shown > 1 else 'the one memory that fires it'}.")

@@ -7,8 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from core import MemoryBank
-from core.types import Pair, PairLatent
+from core import MemoryBank, Pair, PairLatent
 from ui.address import ways
 from ui.kit import components, labels, prose, states
 from ui.kit import shares as why

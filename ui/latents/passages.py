@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from core import MemoryBank
-from core.types import Context, LatentInfo, Span
+from core import Context, LatentInfo, MemoryBank
+from core.types import Span
 from ui.kit import components, prose
 from ui.kit.tokens import TokenValues
 from ui.session import answers

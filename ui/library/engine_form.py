@@ -7,7 +7,6 @@ from collections.abc import Generator
 import streamlit as st
 
 from core import Engine, EngineSpec, Progress, registry
-from core.encoding.registry import Trial
 from ui.kit import prose, states, task
 from ui.session import access, banks, jobs
 
@@ -102,7 +101,7 @@ def begin(spec: EngineSpec) -> None:
         jobs.start(TRIAL, f"Trying {spec.name}", trying(spec))
 
 
-def trying(spec: EngineSpec) -> Generator[Progress, None, Trial]:
+def trying(spec: EngineSpec) -> Generator[Progress, None, registry.Trial]:
     yield Progress(0, 1, f"loading {spec.name} and encoding one sentence")
     return registry.trial(spec)
 
@@ -115,7 +114,7 @@ def trial() -> None:
     if job.running:
         task.watch(job, "engine_trial_stop")
     elif task.ended(job, "Nothing was kept."):
-        said: Trial = job.results[-1]
+        said: registry.Trial = job.results[-1]
         st.success(
             f"{job.title}: {said.tokens} tokens, {said.l0:.1f} latents each, {prose.percent(said.fvu)} of the variance "
             f"left out; loaded in {said.load_seconds:.0f} s, encoded in {said.seconds:.1f} s."

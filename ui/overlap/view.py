@@ -10,9 +10,7 @@ from urllib.parse import quote, unquote
 import numpy as np
 import streamlit as st
 
-from core import MEASURES, CoreError, MemoryBank, Overlap, OverlapPair
-from core.analysis.overlap import Tiles, branches
-from core.bank.overlap import pairs_of
+from core import MEASURES, CoreError, MemoryBank, Overlap, OverlapPair, Tiles
 from core.types import Interference, OverlapLatent
 from ui.address import link, ways
 from ui.kit import components, labels, look, prose, widgets
@@ -168,7 +166,7 @@ def _inside(bank: MemoryBank, step: str, memories: tuple[str, ...] | None) -> tu
 def heatmap(bank: MemoryBank, shown: View, chosen: tuple[int, int] | None, kind: str) -> None:
     found = shown.found
     drawn, names, words = _cells(bank, shown)
-    tree = branches(found.tree, MOST_ROWS if shown.tiles is None else TILES) if found.tree is not None else _no_tree()
+    tree = found.branches(MOST_ROWS if shown.tiles is None else TILES)
     if shown.tiles is not None:  # places are counted in rows; the heatmap counts tiles
         tree = (np.interp(tree[0], shown.tiles.bounds - 0.5, np.arange(shown.n + 1) - 0.5), tree[1])
     figure = charts_overlap.heatmap(
@@ -216,10 +214,6 @@ def _cells(bank: MemoryBank, shown: View) -> tuple[np.ndarray, list[str], list[s
     return values, names, [f"{len(found.members[i]):,} memories" for i in found.order]
 
 
-def _no_tree() -> tuple[np.ndarray, np.ndarray]:
-    return np.zeros((0, 4)), np.zeros((0, 4))
-
-
 # --- two rows ---------------------------------------------------------------------------------------------------------
 
 
@@ -230,7 +224,7 @@ def chosen_rows(found: Overlap) -> tuple[str, str]:
         if state.get(key) and found.row(state[key]) is None:
             link.note(f"There is no row “{state[key][:80]}” here; another one is shown.")
             state[key] = None
-    nearest = pairs_of(found, 1)
+    nearest = found.pairs(1)
     a, b = (nearest[0]["a"], nearest[0]["b"]) if nearest else (found.names[0], found.names[0])
     return state.get("overlap_a") or a, state.get("overlap_b") or b
 
@@ -410,7 +404,7 @@ def export_cells(shown: View) -> list[dict[str, Any]]:
     """Every two rows once, or every two tiles."""
     found = shown.found
     if shown.tiles is None:
-        return pairs_of(found)
+        return found.pairs()
     i, j = np.triu_indices(shown.n)
     return [
         {"a": f"tile {a}", "b": f"tile {b}", f"mean_{found.measure}": float(shown.tiles.values[a, b])}

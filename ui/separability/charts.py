@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from core.analysis.separability import ModeSeparation
-from core.types import Case, Mode
+from core import Case, Mode, ModeSeparation
 from ui.kit.charts import escaped
 from ui.kit.colours import ACCENTS, MODE_COLOURS
 

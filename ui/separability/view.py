@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from core import SIMILARITIES, Case, MemoryBank, Mode, Separation
-from core.analysis.separability import Difference, ModeSeparation
+from core import SIMILARITIES, Case, MemoryBank, Mode, ModeDifference, ModeSeparation, Separation
 from core.types import CaseLatent
 from ui.address import link, ways
 from ui.kit import components, labels, look, prose
@@ -96,7 +95,7 @@ def _three(value: float) -> str:
     return text.removeprefix("-") if float(text) == 0 else text.replace("-", "−")
 
 
-def compared(bank: MemoryBank, found: Sequence[Difference], kind: str, n: int) -> None:
+def compared(bank: MemoryBank, found: Sequence[ModeDifference], kind: str, n: int) -> None:
     """One figure of every mode minus that of every other, with its interval."""
     if not found:
         st.caption("With a single case, modes cannot be compared.")

@@ -14,6 +14,7 @@ from core import (
     Agreement,
     Case,
     Codes,
+    Confusion,
     Contrast,
     CoreError,
     Explanation,
@@ -21,22 +22,23 @@ from core import (
     Health,
     HeldCodes,
     Hits,
+    Label,
+    LatentInfo,
     Memory,
     MemoryBank,
     MemoryMap,
     Mode,
     Overlap,
     OverlapPair,
+    Pair,
     Query,
     Separation,
     Term,
     TokenTrace,
     presets,
 )
-from core.bank.runs import Confusion
-from core.evaluation.comparison import Comparison
-from core.evaluation.runner import Outcome
-from core.types import CaseLatent, Interference, Label, LatentInfo, Pair
+from core.evaluation import Comparison, Outcome
+from core.types import CaseLatent, Interference
 from ui.session import banks, models
 
 P = ParamSpec("P")

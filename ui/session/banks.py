@@ -10,10 +10,7 @@ import streamlit as st
 from streamlit import runtime
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from core import CoreError, MemoryBank, data_folder, open_demo
-from core.encoding.engines import Encoder
-from core.encoding.stored import StoredEngine
-from core.errors import EngineMissing
+from core import CoreError, Encoder, EngineMissing, MemoryBank, StoredEngine, data_folder, open_demo
 from ui.session import access, jobs, models
 from ui.session.models import Warmer
 

@@ -9,8 +9,7 @@ from typing import Protocol
 
 import streamlit as st
 
-from core import CoreError, Engine, presets
-from core.encoding.engines import Encoder
+from core import CoreError, Encoder, Engine, presets
 
 
 class Loadable(Protocol):

@@ -7,8 +7,7 @@ import html
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
-from core.encoding.engines import EMBEDDING
-from core.errors import CoreError, EngineMissing
+from core import EMBEDDING, CoreError, EngineMissing
 from ui.address import link, ways
 from ui.address.fields import Scope
 from ui.kit import prose

@@ -12,7 +12,6 @@ from scipy.cluster.hierarchy import dendrogram
 
 from core import CoreError, Memory, MemoryBank
 from core.analysis import overlap as pure
-from core.bank.overlap import pairs_of
 from core.retrieval.lexical import content_words
 from tests.fakes import FakeEncoder, latent_of
 from tests.handmade import random_codes
@@ -237,11 +236,11 @@ def test_what_cannot_be_compared_is_a_sentence(make_bank: Make, asked: dict[str,
 
 def test_nearest_pairs_first(make_bank: Make) -> None:
     bank = make_bank(*MEMORIES)
-    found = pairs_of(bank.overlap.matrix())
+    found = bank.overlap.matrix().pairs()
     assert [(row["a"], row["b"]) for row in found] == [("a", "b"), ("a", "c"), ("b", "c")]
-    assert pairs_of(bank.overlap.matrix(), 1) == found[:1]
-    assert [row["euclidean"] for row in pairs_of(bank.overlap.matrix(measure="euclidean"), 2)] == sorted(
-        row["euclidean"] for row in pairs_of(bank.overlap.matrix(measure="euclidean"))
+    assert bank.overlap.matrix().pairs(1) == found[:1]
+    assert [row["euclidean"] for row in bank.overlap.matrix(measure="euclidean").pairs(2)] == sorted(
+        row["euclidean"] for row in bank.overlap.matrix(measure="euclidean").pairs()
     )[:2]
 
 
