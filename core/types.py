@@ -286,6 +286,19 @@ class Hits:
     rank_ms: float = 0.0
     verdict: Fit | None = None
     """Whether anything stored answers the query; None for a query without words."""
+    parts: Mapping[Literal["dense", "sparse"], Floats] = field(default_factory=dict)
+    """float32 [len(ids)] each: the two numbers that the combination was made of, as they entered it."""
+
+    def brought(self) -> dict[str, tuple[float, float]]:
+        """(dense, sparse), adding up to 1: what each side brought to the combined score, by id.
+
+        Shares of d² + s², the square of the score. Empty for sums of z-scores, whose sides may be negative.
+        """
+        if self.query.fusion == "z" or not self.parts:
+            return {}
+        dense, sparse = (self.parts[side].astype(float) ** 2 for side in ("dense", "sparse"))
+        total = np.maximum(dense + sparse, 1e-12)
+        return {i: (float(d), float(s)) for i, d, s in zip(self.ids, dense / total, sparse / total, strict=True)}
 
     def top(self, mode: Mode, k: int | None = None) -> list[int]:
         """Positions in ``ids`` of the k best of one mode that score above 0, best first."""

@@ -67,6 +67,7 @@ def rank(index: Index, query: Query, codes: Codes, also: tuple[str, ...] = (), s
         {mode: _spread(values, *recalled(values, lengths, query, fit)) for mode, values in scored.scores.items()},
         fit,
         codes,
+        parts={"dense": scored.dense_part[positions], "sparse": scored.sparse_part[positions]},
     )
 
 

@@ -100,10 +100,10 @@ def test_split_follows_the_combination(make_bank: Make) -> None:
     for fusion in ("scaled", "study"):
         found = bank.search(Query("fox snow", fusion=fusion))
         explained = {i: bank.explain(found.query, i).parts for i in found.ids}
-        for name, (dense, sparse) in hits.split(found).items():
+        for name, (dense, sparse) in found.brought().items():
             d, s = (max(explained[name][side], 0) ** 2 for side in ("dense", "sparse"))
             assert (dense, sparse) == pytest.approx((d / (d + s), s / (d + s)), abs=1e-5)
-    assert hits.split(bank.search(Query("fox", fusion="z"))) == {}
+    assert bank.search(Query("fox", fusion="z")).brought() == {}
 
 
 def test_why_adds_up(make_bank: Make) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
@@ -61,7 +61,7 @@ def _column(
     threads: Mapping[str, str] = NO_THREADS,
 ) -> dict[str, Any]:
     top, recalled = hits.top(mode), hits.spread[mode].recalled
-    parts_of = split(hits) if mode == "combined" else {}
+    parts_of = hits.brought() if mode == "combined" else {}
     rows = []
     for i in top:
         memory, rank, score = memories[hits.ids[i]], int(hits.ranks[mode][i]), float(hits.scores[mode][i])
@@ -165,22 +165,6 @@ def card(memory: Memory, codes: Codes | None, query: Codes | None = None) -> dic
         "spectrum": "" if codes is None else spectrum(codes),
         "shared": "" if codes is None or query is None else spectrum(codes, query.latents),
     }
-
-
-def split(hits: Hits) -> dict[str, tuple[float, float]]:
-    """(dense, sparse), adding up to 1: what each side brought to the combined score, by id.
-
-    Empty for sums of z-scores, whose sides may be negative.
-    """
-    if hits.query.fusion == "z":
-        return {}
-    sides = [np.maximum(hits.scores[mode], 0).astype(float) for mode in ("dense", "sparse")]
-    if hits.query.fusion == "scaled":
-        sides = [side / side.max() if side.max(initial=0) > 0 else side for side in sides]
-        sides[0] = sides[0] * cast(float, hits.query.balance)  # stated by every answer
-    dense, sparse = (side**2 for side in sides)
-    total = np.maximum(dense + sparse, 1e-12)
-    return {name: (float(d), float(s)) for name, d, s in zip(hits.ids, dense / total, sparse / total, strict=True)}
 
 
 def draw(
