@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from ui.kit import choice, states, tray
+from ui.kit.export import notebook
 from ui.kit.page import Body
 from ui.latents import card as latent_card
 from ui.latents import dictionary, health, label_files, learnt, microscope
@@ -44,10 +45,7 @@ def show_weights(page: Body) -> None:
     rows = learnt.draw(bank)
     if rows:
         page.export("learnt weights", lambda: rows)
-    page.python = (
-        f"from core import MemoryBank\n\nbank = MemoryBank.open({str(bank.path)!r}, {bank.engine.name!r})\n"
-        "print(bank.learning.table().to_pandas())"
-    )
+    page.python = notebook(bank, "print(bank.learning.table().to_pandas())")
 
 
 def show_health(page: Body) -> None:
@@ -64,10 +62,7 @@ def show_health(page: Body) -> None:
         label_files.trust(bank)
     health.blind_spots(answers.blind_spots(bank))
     page.export("health", lambda: health.rows(found) + health.trust_rows(found.training or {}, here))
-    page.python = (
-        f"from core import MemoryBank\n\nbank = MemoryBank.open({str(bank.path)!r}, {bank.engine.name!r})\n"
-        "print(bank.health())\nfor progress in bank.trust.measure():\n    print(progress)"
-    )
+    page.python = notebook(bank, "print(bank.health())", "for progress in bank.trust.measure():", "    print(progress)")
 
 
 def draw(page: Body) -> None:

@@ -15,6 +15,7 @@ from ui.atlas import map as atlas
 from ui.atlas.form import Asked, clear
 from ui.kit import contrast as contrasts
 from ui.kit import prose
+from ui.kit.export import notebook
 from ui.kit.page import Body
 
 LISTED = 500
@@ -105,12 +106,10 @@ def table(bank: MemoryBank, chosen: atlas.Selection) -> None:
 
 def python(bank: MemoryBank, found: MemoryMap, chosen: atlas.Selection | None) -> str:
     """The same in a notebook."""
-    lines = ["from core import MapPlan, MemoryBank", "",
-             f"bank = MemoryBank.open({str(bank.path)!r}, {bank.engine.name!r})"]  # fmt: skip
     if found.plan.method == "pca":
-        lines += [f"found = bank.maps.pca({found.plan.codes!r}, {found.plan.dims})", "print(found.explained)"]
+        lines = [f"found = bank.maps.pca({found.plan.codes!r}, {found.plan.dims})", "print(found.explained)"]
     else:
-        lines += [
+        lines = [
             f"plan = {found.plan!r}",
             "found = bank.maps.get(plan)",
             "if found is None:",
@@ -130,4 +129,4 @@ def python(bank: MemoryBank, found: MemoryMap, chosen: atlas.Selection | None) -
             "for i in contrast.top(10):",
             "    print(contrast.latents[i], contrast.log_odds[i], contrast.low[i], contrast.high[i])",
         ]
-    return "\n".join(lines)
+    return notebook(bank, *lines, names="MapPlan, MemoryBank")

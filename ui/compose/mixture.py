@@ -15,6 +15,7 @@ from ui.address import ways
 from ui.compose import composer
 from ui.kit import components, labels, prose, tray
 from ui.kit.cards import MARKS, marked
+from ui.kit.export import notebook
 from ui.query.marks import toggle
 from ui.session import answers
 
@@ -192,10 +193,9 @@ def equation(query: Query, names: labels.Names) -> None:
 
 def python(bank: MemoryBank, query: Query) -> str:
     """The same in a notebook."""
-    opened = f"bank = MemoryBank.open({str(bank.path)!r}, {bank.engine.name!r})"
     if not query.text and not query.terms:
         found = ["for terms in bank.compositions.examples():", "    print(terms, bank.compose(terms, k=3).ids)"]
-        return "\n".join(["from core import MemoryBank", "", opened, *found])
+        return notebook(bank, *found)
     where = f", conversation={query.conversation!r}" if query.conversation is not None else ""
     terms = ", ".join(f"Term({term.latent}, {term.weight:+g})" for term in query.terms)
     if not query.text and query.weighting == "activation":
@@ -205,14 +205,13 @@ def python(bank: MemoryBank, query: Query) -> str:
         asked = f"{query.text!r}{where}, k={query.k}, weighting={query.weighting!r}"
         asked += f", terms=({terms},)" if terms else ""
         asked = f"bank.search(Query({asked}{f', muted={query.muted!r}' if query.muted else ''}))"
-    lines = [f"from core import {names}", "", opened, f"hits = {asked}"]
-    return "\n".join(
-        [
-            *lines,
-            'best = [hits.ids[i] for i in hits.top("sparse")]',
-            "for memory, shares in zip(best, bank.recall.contributions(hits.query, best)):",
-            "    print(memory, shares.sum(), shares)",
-        ]
+    return notebook(
+        bank,
+        f"hits = {asked}",
+        'best = [hits.ids[i] for i in hits.top("sparse")]',
+        "for memory, shares in zip(best, bank.recall.contributions(hits.query, best)):",
+        "    print(memory, shares.sum(), shares)",
+        names=names,
     )
 
 

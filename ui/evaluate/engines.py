@@ -14,6 +14,7 @@ from ui.evaluate import charts as charts_evaluation
 from ui.evaluate import runs as evaluation
 from ui.evaluate.results import FIGURES, said_gain
 from ui.kit import prose, states
+from ui.kit.export import notebook
 from ui.kit.page import Body
 from ui.query import form as asking
 from ui.query.fields import unless_usual
@@ -321,17 +322,14 @@ def agreement_table(shown: EngineComparison, first: int, second: int) -> list[di
 def python(bank: MemoryBank, shown: EngineComparison) -> str:
     """The same in a notebook."""
     categories = None if shown.categories is None else list(shown.categories)
-    return "\n".join(
-        [
-            "from core import MemoryBank, Query",
-            "",
-            f"bank = MemoryBank.open({str(bank.path)!r}, {bank.engine.name!r})",
-            f"found = bank.versus.get({shown.id!r})",
-            f"# or again: for step in bank.versus.run({list(shown.engines)!r}, Query(''"
-            f"{evaluation.written(shown.settings)}), {categories!r}): print(step)",
-            'for engine in found.report["engines"]:',
-            '    print(engine["name"], engine["modes"]["combined"]["recall@10"], engine["latents"])',
-            'for pair in found.report["pairs"]:',
-            '    print(pair["first"], pair["second"], pair["agreement"]["sparse"])',
-        ]
+    return notebook(
+        bank,
+        f"found = bank.versus.get({shown.id!r})",
+        f"# or again: for step in bank.versus.run({list(shown.engines)!r}, Query(''"
+        f"{evaluation.written(shown.settings)}), {categories!r}): print(step)",
+        'for engine in found.report["engines"]:',
+        '    print(engine["name"], engine["modes"]["combined"]["recall@10"], engine["latents"])',
+        'for pair in found.report["pairs"]:',
+        '    print(pair["first"], pair["second"], pair["agreement"]["sparse"])',
+        names="MemoryBank, Query",
     )

@@ -14,6 +14,7 @@ from core import MARKS, QUESTIONS, WEIGHTINGS, CoreError, EngineComparison, Memo
 from ui.address import link, ways
 from ui.address.fields import Scope
 from ui.kit import prose, reports, states, task
+from ui.kit.export import notebook
 from ui.kit.uploads import reading, uploaded
 from ui.query import fields
 from ui.query import form as asking
@@ -264,18 +265,15 @@ def delete(bank: MemoryBank, run: str) -> None:
 def python(bank: MemoryBank, run: Run) -> str:
     """The same in a notebook."""
     categories = None if run.categories is None else list(run.categories)
-    return "\n".join(
-        [
-            "from core import MemoryBank, Query",
-            "",
-            f"bank = MemoryBank.open({str(bank.path)!r}, {bank.engine.name!r})",
-            f"run = bank.runs.get({run.id!r})",
-            f"# or again: for step in bank.runs.run(Query(''{written(run.settings)}), {categories!r}): print(step)",
-            'for mode, figures in run.report["modes"].items():',
-            '    print(mode, figures["recall@10"], figures["interval"]["recall@10"], figures["criteria"]["study"])',
-            'for case in bank.runs.cases(run.id, "combined", missed=True):',
-            '    print(case.question.text, case.ranks["combined"])',
-        ]
+    return notebook(
+        bank,
+        f"run = bank.runs.get({run.id!r})",
+        f"# or again: for step in bank.runs.run(Query(''{written(run.settings)}), {categories!r}): print(step)",
+        'for mode, figures in run.report["modes"].items():',
+        '    print(mode, figures["recall@10"], figures["interval"]["recall@10"], figures["criteria"]["study"])',
+        'for case in bank.runs.cases(run.id, "combined", missed=True):',
+        '    print(case.question.text, case.ranks["combined"])',
+        names="MemoryBank, Query",
     )
 
 

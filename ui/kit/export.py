@@ -1,4 +1,4 @@
-"""Rows to files. Every file states where its numbers come from."""
+"""Rows to files, and what a page did as Python. Every file states where its numbers come from."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from core import defused
+from core import MemoryBank, defused
 
 KINDS = {"csv": "CSV", "parquet": "Parquet", "json": "JSON"}
 """What a page offers: ending -> name."""
@@ -43,6 +43,12 @@ def table_file(table: pa.Table, kind: str) -> bytes:
     else:
         raise ValueError(f"no such kind of file: {kind}")
     return out.getvalue()
+
+
+def notebook(bank: MemoryBank, *lines: str, names: str = "MemoryBank") -> str:
+    """*Copy as Python*: the bank opened, then the lines that do what the page did. names: what they take of core."""
+    opened = f"bank = MemoryBank.open({str(bank.path)!r}, {bank.engine.name!r})"
+    return "\n".join([f"from core import {names}", "", opened, *lines])
 
 
 def _written(value: object) -> str:

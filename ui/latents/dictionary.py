@@ -12,6 +12,7 @@ import streamlit as st
 
 from core import MemoryBank
 from ui.kit import components, labels, prose, states
+from ui.kit.export import notebook
 from ui.latents.fields import FIRST_SORT, SEARCH, SORTS
 from ui.session import answers
 
@@ -185,15 +186,11 @@ def python(bank: MemoryBank, latent: int) -> str:
     defaults = {"search": "", "text": "", "sort": "memories", "descending": True, "live": False, "min_trust": 0.0,
                 "bookmarked": False}  # fmt: skip
     said = ", ".join(f"{name}={value!r}" for name, value in asked().items() if value != defaults[name])
-    return "\n".join(
-        [
-            "from core import MemoryBank",
-            "",
-            f"bank = MemoryBank.open({str(bank.path)!r}, {bank.engine.name!r})",
-            f"table = bank.latents.table({said})",
-            f"info = bank.latents.info({latent})",
-            "print(info.label.text, info.label.believed, info.density)",
-            "for memory, activation, token in info.top:",
-            "    print(memory, activation, token.text)",
-        ]
+    return notebook(
+        bank,
+        f"table = bank.latents.table({said})",
+        f"info = bank.latents.info({latent})",
+        "print(info.label.text, info.label.believed, info.density)",
+        "for memory, activation, token in info.top:",
+        "    print(memory, activation, token.text)",
     )

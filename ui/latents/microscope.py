@@ -11,6 +11,7 @@ from core import MemoryBank, Pair, PairLatent
 from ui.address import ways
 from ui.kit import components, labels, prose, states
 from ui.kit import shares as why
+from ui.kit.export import notebook
 from ui.kit.tokens import TokenValues
 from ui.session import answers
 
@@ -145,13 +146,9 @@ def export_rows(bank: MemoryBank, pair: Pair) -> list[dict[str, Any]]:
 
 
 def python(bank: MemoryBank, pair: Pair) -> str:
-    return "\n".join(
-        [
-            "from core import MemoryBank",
-            "",
-            f"bank = MemoryBank.open({str(bank.path)!r}, {bank.engine.name!r})",
-            f"pair = bank.latents.pair({pair.a.text!r}, {pair.b.text!r})",
-            "for one in pair.shared:",
-            "    print(one.latent, one.a, one.token_a.text, one.b, one.token_b.text)",
-        ]
+    return notebook(
+        bank,
+        f"pair = bank.latents.pair({pair.a.text!r}, {pair.b.text!r})",
+        "for one in pair.shared:",
+        "    print(one.latent, one.a, one.token_a.text, one.b, one.token_b.text)",
     )

@@ -15,6 +15,7 @@ from core.types import Interference, OverlapLatent
 from ui.address import link, ways
 from ui.kit import components, labels, look, prose, widgets
 from ui.kit import shares as why
+from ui.kit.export import notebook
 from ui.kit.figures import for_paper, picture
 from ui.overlap import charts as charts_overlap
 from ui.overlap.fields import THRESHOLDS
@@ -453,12 +454,9 @@ def python(bank: MemoryBank, shown: View, a: str, b: str) -> str:
         members = [memory for some in found.members for memory in some]
         asked += f",\n    memories={members!r}"
     lines = [
-        "from core import MemoryBank",
-        "",
-        f"bank = MemoryBank.open({str(bank.path)!r}, {bank.engine.name!r})",
         f"found = bank.overlap.matrix({asked})",
         "print(found.values[found.order][:, found.order])",
     ]
     if shown.tiles is None and a != b:
         lines += [f"pair = bank.overlap.pair(found, {a!r}, {b!r})", "print(pair.figures, len(pair.shared))"]
-    return "\n".join([*lines, "print(bank.overlap.interference())"])
+    return notebook(bank, *lines, "print(bank.overlap.interference())")

@@ -10,6 +10,7 @@ import streamlit as st
 from core import CRITERIA, FUSIONS, WEIGHTINGS, Hits, MemoryBank, Query
 from ui.address import link, ways
 from ui.kit import components, prose, tray, widgets
+from ui.kit.export import notebook
 from ui.query import fields
 from ui.query.fields import DEFAULTS, MOST_CONTEXT, MOST_HITS, SCORING
 from ui.session import answers
@@ -180,9 +181,6 @@ def python(bank: MemoryBank, query: Query, memory: str | None) -> str:
         f"{name}={value!r}" for name, value in given.items() if name == "text" or value != getattr(default, name)
     )
     lines = [
-        f"from core import MemoryBank, Query{', Term' if query.terms else ''}",
-        "",
-        f"bank = MemoryBank.open({str(bank.path)!r}, {bank.engine.name!r})",
         f"query = Query({said})",
         "hits = bank.search(query)",
         'for i in hits.recalled("combined"):',
@@ -191,4 +189,4 @@ def python(bank: MemoryBank, query: Query, memory: str | None) -> str:
     if memory:
         lines += ["", f"why = bank.explain(query, {memory!r})", "for share in why.shares[:10]:",
                   "    print(share.latent, share.share, share.query_token.text, share.memory_token.text)"]  # fmt: skip
-    return "\n".join(lines)
+    return notebook(bank, *lines, names=f"MemoryBank, Query{', Term' if query.terms else ''}")

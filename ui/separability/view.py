@@ -13,6 +13,7 @@ from core.types import CaseLatent
 from ui.address import link, ways
 from ui.kit import components, labels, look, prose
 from ui.kit import shares as why
+from ui.kit.export import notebook
 from ui.kit.figures import for_paper, picture
 from ui.kit.tokens import TokenValues
 from ui.separability import charts as charts_separability
@@ -296,17 +297,13 @@ def export_latents(bank: MemoryBank, found: Separation, easy: bool, chosen: Case
 
 
 def python(bank: MemoryBank, source: str, similarity: str, chosen: Case) -> str:
-    return "\n".join(
-        [
-            "from core import MemoryBank",
-            "",
-            f"bank = MemoryBank.open({str(bank.path)!r}, {bank.engine.name!r})",
-            f"cases = bank.separability.cases({source!r})",
-            f"found = bank.separability.measure(cases, {similarity!r})",
-            "for mode, figures in found.modes.items():",
-            "    print(mode, figures.share_positive, figures.mean, figures.sd, figures.effect, figures.auc)",
-            f"case = next(c for c in cases if c.id == {chosen.id!r})",
-            f"for one in bank.separability.latents(case, {similarity!r})[:10]:",
-            "    print(one.latent, one.helped, one.context_token.text, one.related_token.text)",
-        ]
+    return notebook(
+        bank,
+        f"cases = bank.separability.cases({source!r})",
+        f"found = bank.separability.measure(cases, {similarity!r})",
+        "for mode, figures in found.modes.items():",
+        "    print(mode, figures.share_positive, figures.mean, figures.sd, figures.effect, figures.auc)",
+        f"case = next(c for c in cases if c.id == {chosen.id!r})",
+        f"for one in bank.separability.latents(case, {similarity!r})[:10]:",
+        "    print(one.latent, one.helped, one.context_token.text, one.related_token.text)",
     )

@@ -12,6 +12,7 @@ import streamlit as st
 from core import MemoryBank, Timeline
 from ui.address import link
 from ui.kit import choice, labels, pictures, prose, states
+from ui.kit.export import notebook
 from ui.kit.figures import Frame
 from ui.session import answers
 from ui.timeline import charts as charts_timeline
@@ -224,13 +225,9 @@ def python(bank: MemoryBank, found: Timeline) -> str:
     state, by = st.session_state, st.session_state["timeline_by"]
     more = f", text={state['timeline_text'].strip()!r}" if by == "text" else ""
     more += f", latents={found.latents.tolist()}" if by == "picked" else f", k={int(state['timeline_k'])}"
-    return "\n".join(
-        [
-            "from core import MemoryBank",
-            "",
-            f"bank = MemoryBank.open({str(bank.path)!r}, {bank.engine.name!r})",
-            f"line = bank.timeline({found.conversation!r}{more})",
-            "for latent, episodes in zip(line.latents, line.episodes):",
-            "    print(latent, [(first + 1, last + 1) for first, last, _ in episodes])",
-        ]
+    return notebook(
+        bank,
+        f"line = bank.timeline({found.conversation!r}{more})",
+        "for latent, episodes in zip(line.latents, line.episodes):",
+        "    print(latent, [(first + 1, last + 1) for first, last, _ in episodes])",
     )
