@@ -6,6 +6,7 @@ import streamlit as st
 
 from ui.kit import choice, prose, states
 from ui.kit.page import Body
+from ui.overlap import clashes, pair
 from ui.overlap import view as overlap
 from ui.shell import frame
 
@@ -27,7 +28,7 @@ def draw(page: Body) -> None:
     found = shown.found
     zoomed_out(shown)
     latent = choice.known_latent(bank)
-    a, b = overlap.chosen_rows(found) if shown.tiles is None else ("", "")
+    a, b = pair.chosen_rows(found) if shown.tiles is None else ("", "")
     with st.container(key="overlap_split"):
         left, right = st.columns([7, 5], gap="large")
     with left:
@@ -37,18 +38,18 @@ def draw(page: Body) -> None:
             places = {found.names[i]: place for place, i in enumerate(found.order)}
             overlap.heatmap(bank, shown, (places[a], places[b]) if shown.tiles is None else None, kind)
         if shown.tiles is None:
-            overlap.core_and_unique(bank, found, latent, choice.choose_latent)
+            pair.core_and_unique(bank, found, latent, choice.choose_latent)
     with right:
         if shown.tiles is None:
-            overlap.pair(bank, found, a, b, latent, choice.choose_latent)
+            pair.draw(bank, found, a, b, latent, choice.choose_latent)
         else:
             overlap.tiles(bank, shown)
-    clashes = overlap.clashes(bank, st.session_state.get("conversation") or None)
+    confused = clashes.draw(bank, st.session_state.get("conversation") or None)
     page.export("cells", lambda: overlap.export_cells(shown))
     page.export("order", lambda: overlap.export_order(shown))
     if shown.tiles is None and a != b:
-        page.export("latents of the pair", lambda: overlap.export_pair(bank, found, a, b))
-    page.export("interference", lambda: overlap.export_clashes(clashes))
+        page.export("latents of the pair", lambda: pair.export_rows(bank, found, a, b))
+    page.export("interference", lambda: clashes.export_rows(confused))
     page.python = overlap.python(bank, shown, a, b)
 
 

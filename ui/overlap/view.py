@@ -1,8 +1,7 @@
-"""The overlap of rows: what is compared, the heatmap, the chosen pair latent by latent, core latents, interference."""
+"""The overlap of rows: what is compared, the heatmap, and the tiles of many rows."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, unquote
@@ -10,11 +9,9 @@ from urllib.parse import quote, unquote
 import numpy as np
 import streamlit as st
 
-from core import MEASURES, CoreError, MemoryBank, Overlap, OverlapPair, Tiles
-from core.types import Interference, OverlapLatent
-from ui.address import link, ways
-from ui.kit import components, labels, look, prose, widgets
-from ui.kit import shares as why
+from core import MEASURES, CoreError, MemoryBank, Overlap, Tiles
+from ui.address import link
+from ui.kit import look, prose, widgets
 from ui.kit.export import notebook
 from ui.kit.figures import for_paper, picture
 from ui.overlap import charts as charts_overlap
@@ -24,7 +21,6 @@ from ui.session import answers
 MOST_ROWS = 300
 """Rows drawn one by one; above, the heatmap shows tiles."""
 TILES = 100
-SHOWN, CHIPS, CLASHES = 12, 16, 8
 ROWS = {"memory": "memories", "session": "sessions", "conversation": "conversations", "category": "categories"}
 UNITS = {
     "jaccard": "Jaccard",
@@ -215,112 +211,6 @@ def _cells(bank: MemoryBank, shown: View) -> tuple[np.ndarray, list[str], list[s
     return values, names, [f"{len(found.members[i]):,} memories" for i in found.order]
 
 
-# --- two rows ---------------------------------------------------------------------------------------------------------
-
-
-def chosen_rows(found: Overlap) -> tuple[str, str]:
-    """The rows of the link; without them, the two different ones that overlap most."""
-    state = st.session_state
-    for key in ("overlap_a", "overlap_b"):
-        if state.get(key) and found.row(state[key]) is None:
-            link.note(f"There is no row “{state[key][:80]}” here; another one is shown.")
-            state[key] = None
-    nearest = found.pairs(1)
-    a, b = (nearest[0]["a"], nearest[0]["b"]) if nearest else (found.names[0], found.names[0])
-    return state.get("overlap_a") or a, state.get("overlap_b") or b
-
-
-def pair_select(found: Overlap, a: str, b: str) -> None:
-    """The two rows by name: the way there without a mouse."""
-    state = st.session_state
-
-    def picked() -> None:
-        state.update(overlap_a=state["overlap_pick_a"], overlap_b=state["overlap_pick_b"])
-
-    names = [found.names[i] for i in found.order]
-    state.update(overlap_pick_a=a, overlap_pick_b=b)
-    left, right = st.columns(2)
-    left.selectbox("First row", names, key="overlap_pick_a", on_change=picked)
-    right.selectbox("Second row", names, key="overlap_pick_b", on_change=picked)
-
-
-def pair(bank: MemoryBank, found: Overlap, a: str, b: str, latent: int | None, choose: Callable[[int], None]) -> None:
-    """The latents that two rows share and do not."""
-    pair_select(found, a, b)
-    if a == b:
-        st.caption("A row with itself: choose another one, or click a cell.")
-        return
-    two = answers.overlap_pair(bank, found, a, b)
-    prose.small(
-        " · ".join(
-            f"{UNITS[name]} {f'{value:,.0f}' if name == 'shared' else prose.number(value)}"
-            for name, value in two.figures.items()
-        )
-    )
-    if found.by == "memory":
-        texts = answers.memories(bank, (a, b))
-        for name in (a, b):
-            with st.container(horizontal=True, vertical_alignment="center"):
-                st.text(prose.short(texts[name].text, 260))
-        st.button("Open the microscope", icon=":material/biotech:", on_click=ways.open_pair,
-                  args=(texts[a].text, texts[b].text))  # fmt: skip
-    else:
-        sizes = {name: len(found.members[int(found.row(name) or 0)]) for name in (a, b)}
-        st.button(f"Compare their {sum(sizes.values()):,} memories", icon=":material/zoom_in:", on_click=zoom,
-                  args=(into_groups(found.by, a, b),), key="overlap_into")  # fmt: skip
-    latents(bank, two, latent, choose)
-
-
-def latents(bank: MemoryBank, two: OverlapPair, latent: int | None, choose: Callable[[int], None]) -> None:
-    everything = st.session_state.get("overlap_all", False)
-    shown = two.shared[: len(two.shared) if everything else SHOWN]
-    st.subheader(f"Shared: {len(two.shared):,} latents", anchor=False)
-    names = answers.labels(bank, (x.latent for x in (*shown, *two.only_a[:CHIPS], *two.only_b[:CHIPS])))
-    components.draw("why", "overlap_shared", table(shown, two, latent, names), latent=choose, open=ways.open_latent)
-    if len(two.shared) > SHOWN:
-        st.toggle("Show all shared latents", key="overlap_all")
-    for key, name, only in (("overlap_only_a", two.a, two.only_a), ("overlap_only_b", two.b, two.only_b)):
-        st.subheader(f"Only {prose.plain(prose.short(name, 40))}: {len(only):,} latents", anchor=False)
-        chips = [
-            components.chip(x.latent, (x.token_a.text or x.token_b.text), max(x.a, x.b), names.get(x.latent))
-            for x in only[:CHIPS]
-        ]
-        shown_chips = {"before": "", "chips": chips, "after": _rest(len(only)), "latent": latent}
-        components.draw("chips", key, shown_chips, latent=choose)
-
-
-def _rest(n: int) -> str:
-    """What is said after the chips of n latents."""
-    return f"and {n - CHIPS:,} weaker ones" if n > CHIPS else "" if n else "none"
-
-
-def table(shown: Sequence[OverlapLatent], two: OverlapPair, latent: int | None, names: labels.Names) -> dict[str, Any]:
-    """Rows of the why component, without texts: the values of both sides and the tokens of the peaks."""
-    whole = sum(x.a * x.b for x in two.shared) or 1.0
-    largest = max((x.a * x.b for x in two.shared), default=1.0)
-    rows = [
-        {
-            **why.named(x.latent, names),
-            "percent": prose.percent(x.a * x.b / whole),
-            "width": round(62 * x.a * x.b / largest, 1),
-            "minus": False,
-            "value": prose.number(x.a),
-            "weight": prose.number(x.b),
-            "from": x.token_a.text,
-            "to": x.token_b.text,
-            "query": {},
-            "memory": {},
-        }
-        for x in shown
-    ]
-    heads = {"bar": "share of the product", "value": "first", "pair": "first token → second token", "weight": "second"}
-    none = {"pieces": [], "total": {}, "said": ""}
-    return {
-        "query": none, "memory": none, "rows": rows, "latent": latent, "heads": heads, "even": True, "editing": False,
-        "weight_help": "Value in the second row.", "trust_help": labels.TRUST_HELP,
-    }  # fmt: skip
-
-
 # --- tiles ------------------------------------------------------------------------------------------------------------
 
 
@@ -343,59 +233,6 @@ def tiles(bank: MemoryBank, shown: View) -> None:
         st.text(f"{name}  {prose.short(texts[name].text, 110)}")
     if len(inside) > 6:
         st.caption(f"and {len(inside) - 6:,} more")
-
-
-# --- core, unique, interference ---------------------------------------------------------------------------------------
-
-
-def core_and_unique(bank: MemoryBank, found: Overlap, latent: int | None, choose: Callable[[int], None]) -> None:
-    """Latents of every row, and of one row alone."""
-    core, unique, owner = found.core_and_unique()
-    names = answers.labels(bank, [*core[:CHIPS].tolist(), *unique[:CHIPS].tolist()])
-    many = ROWS[found.by]
-    left, right = st.columns(2, gap="medium")
-    with left:
-        st.subheader(f"Core: {len(core):,} latents in all {len(found):,} {many}", anchor=False)
-        chips = [components.chip(int(x), "", None, names.get(int(x))) for x in core[:CHIPS]]
-        after = _rest(len(core))
-        components.draw("chips", "overlap_core", {"before": "", "chips": chips, "after": after, "latent": latent},
-                        latent=choose)  # fmt: skip
-    with right:
-        st.subheader(f"Unique: {len(unique):,} latents in one alone", anchor=False)
-        chips = [
-            components.chip(int(x), "", None, names.get(int(x)))
-            | {"value": prose.short(found.names[i], 22)}
-            for x, i in zip(unique[:CHIPS], owner[:CHIPS], strict=True)
-        ]  # fmt: skip
-        after = _rest(len(unique))
-        components.draw("chips", "overlap_unique", {"before": "", "chips": chips, "after": after, "latent": latent},
-                        latent=choose)  # fmt: skip
-
-
-def clashes(bank: MemoryBank, conversation: str | None) -> list[Interference]:
-    """Pairs that fire the same latents and say different things, each a click from the microscope."""
-    found = answers.interference(bank, conversation, CLASHES)
-    st.subheader("Interference: same latents, different things", anchor=False)
-    if not found:
-        st.write("No two memories share latents while their dense vectors and words stay apart.")
-        return found
-    st.caption(
-        "No content word in common and a dense cosine below .3, yet alike in their rarer latents: what a search by "
-        "latents may confuse."
-    )
-    texts = answers.memories(bank, tuple(dict.fromkeys(name for one in found for name in (one.a, one.b))))
-    for i, one in enumerate(found):
-        with st.container(key=f"overlap_clash_{i}", border=True):
-            left, right, act = st.columns([5, 5, 2], gap="medium", vertical_alignment="center")
-            for side, name in ((left, one.a), (right, one.b)):
-                with side:
-                    st.text(prose.short(texts[name].text, 170))
-                    prose.small(name)
-            with act:
-                prose.small(f"sparse {prose.number(one.sparse)} · dense {prose.number(one.dense)}")
-                st.button("Microscope", icon=":material/biotech:", key=f"overlap_open_{i}", on_click=ways.open_pair,
-                          args=(texts[one.a].text, texts[one.b].text))  # fmt: skip
-    return found
 
 
 # --- out --------------------------------------------------------------------------------------------------------------
@@ -424,26 +261,6 @@ def export_order(shown: View) -> list[dict[str, Any]]:
          "memories": len(found.members[i])}
         for place, i in enumerate(found.order)
     ]  # fmt: skip
-
-
-def export_pair(bank: MemoryBank, found: Overlap, a: str, b: str) -> list[dict[str, Any]]:
-    """One row per latent of either row."""
-    two = answers.overlap_pair(bank, found, a, b)
-    every = {"both": two.shared, "first": two.only_a, "second": two.only_b}
-    names = answers.labels(bank, (x.latent for some in every.values() for x in some))
-    return [
-        {
-            "in": where, **labels.columns(x.latent, names), "first": x.a, "second": x.b,
-            "first_token": x.token_a.text, "second_token": x.token_b.text, "first_memory": x.memory_a,
-            "second_memory": x.memory_b,
-        }
-        for where, some in every.items()
-        for x in some
-    ]  # fmt: skip
-
-
-def export_clashes(found: Sequence[Interference]) -> list[dict[str, Any]]:
-    return [{"a": x.a, "b": x.b, "sparse": x.sparse, "dense": x.dense, "words": x.words} for x in found]
 
 
 def python(bank: MemoryBank, shown: View, a: str, b: str) -> str:
